@@ -1,0 +1,6 @@
+#ifndef SELLIFY_VERSION_H
+#define SELLIFY_VERSION_H
+
+#define SELLIFY_VERSION "0.1.0"
+
+#endif

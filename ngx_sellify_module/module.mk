@@ -1,0 +1,2 @@
+module: ## the nginx module for the installed nginx
+	@echo "module: no source yet"

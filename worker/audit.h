@@ -1,0 +1,37 @@
+/*
+ * The audit: append-only, sealed and chained.  One entry per message flow and
+ * per operator action.  Each row keeps a hash of its sealed payload and a MAC
+ * over (sequence, hash, previous MAC), so that a changed, missing or moved entry
+ * shows.
+ */
+#ifndef SELLIFY_WORKER_AUDIT_H
+#define SELLIFY_WORKER_AUDIT_H
+
+#include "../core/decision.h"
+#include "quotas.h"
+#include "store/store.h"
+#include "worker.h"
+
+/* Members left empty, NULL or -1 are written as null. */
+typedef struct {
+    const char   *kind;  /* "message", "operator", "api", "reset", "alert" */
+    sellify_str_t id;    /* caller's own id (Idempotency), or empty */
+    sellify_str_t actor; /* key id, "operator", "pipeline" */
+    sellify_str_t instance, conversation_id;
+    sellify_str_t incoming_message;
+    int           state, new_state; /* sellify_state_t or -1 */
+    const sellify_decision_input_t *input; /* what the engine was asked: what a
+                                              replay needs */
+    const sellify_decision_t       *decision;
+    sellify_str_t ai_prompt, ai_response, sent_message;
+    const char   *outcome; /* "sent", "ignored", "held", "alert", ... */
+    sellify_str_t reason;
+    const sellify_quota_counters_t *quotas_before, *quotas_after;
+    sellify_str_t details; /* more, as a JSON object, or empty */
+} audit_entry_t;
+
+/* Inside a step. `sequence` may be NULL. */
+store_result_t audit_write(worker_t *w, const audit_entry_t *entry,
+    int64_t *sequence);
+
+#endif

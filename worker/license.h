@@ -1,0 +1,10 @@
+/* The licence: required only when SELLIFY_LICENSE_PUBLIC_KEY is set. */
+#ifndef SELLIFY_WORKER_LICENSE_H
+#define SELLIFY_WORKER_LICENSE_H
+
+#include "../core/state_file.h"
+#include "worker.h"
+
+sellify_license_state_t license_state(const worker_t *w, int64_t *expires_at);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Durable quotas.  Counters live in the database (one sealed row per instance,
+ * read and written inside the step), so that a limit holds under any order of
+ * requests, steps and crashes; the state file shows what was committed.
+ *
+ * Worker thread only; every function runs inside a step.
+ */
+#ifndef SELLIFY_WORKER_QUOTAS_H
+#define SELLIFY_WORKER_QUOTAS_H
+
+#include "../core/quota.h"
+#include "instances.h"
+#include "worker.h"
+
+typedef enum {
+    QUOTA_OK,
+    QUOTA_EXHAUSTED, /* answer 429; retry_at is set */
+    QUOTA_NOT_FOUND, /* no such reservation, or settled already */
+    QUOTA_FAILED     /* store error: end the step with commit = 0 */
+} quota_result_t;
+
+typedef enum {
+    QUOTA_OWNER_API,      /* expires by itself: the unit returns */
+    QUOTA_OWNER_PIPELINE, /* belongs to a job, which settles it */
+    QUOTA_OWNER_GUARD     /* expired: counts as sent */
+} quota_owner_t;
+
+#define QUOTA_RESERVATION_TTL_S 300
+
+typedef struct {
+    char     id[40];     /* "rsv_" and 32 hex digits */
+    int64_t  expires_at; /* UTC seconds */
+    uint32_t delay_ms;
+    int64_t  retry_at;   /* QUOTA_EXHAUSTED: end of the latest full window */
+} quota_reservation_t;
+
+/* Takes one unit of a kind. `reply_chars` and `seed` shape the delay. */
+quota_result_t quotas_reserve(worker_t *w, const instance_t *instance,
+    sellify_kind_t kind, quota_owner_t owner, uint32_t reply_chars,
+    uint64_t seed, quota_reservation_t *out);
+/* Gives an unused one back. */
+quota_result_t quotas_release(worker_t *w, sellify_str_t reservation_id);
+/* Takes the unit again when the window it was reserved in has ended; call just
+ * before sending. QUOTA_EXHAUSTED: do not send. */
+quota_result_t quotas_renew(worker_t *w, sellify_str_t reservation_id);
+/* A message was sent: counts always. A reservation, when given, is settled and
+ * not counted twice. */
+quota_result_t quotas_record(worker_t *w, const instance_t *instance,
+    sellify_kind_t kind, sellify_str_t reservation_id);
+/* Counters rolled to now, and limits in force (warm-up included). */
+quota_result_t quotas_read(worker_t *w, const instance_t *instance,
+    sellify_quota_counters_t *counters, sellify_quota_limits_t *limits);
+
+#endif

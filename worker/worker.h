@@ -1,0 +1,50 @@
+/*
+ * The worker's subsystems in one place, in the order in which they are set up;
+ * shutdown runs the other way round.  One thread; nothing here is locked.
+ */
+#ifndef SELLIFY_WORKER_H
+#define SELLIFY_WORKER_H
+
+#include "../core/clock.h"
+#include "../core/ruleset.h"
+#include "../core/state_file.h"
+#include "settings.h"
+#include "timers.h"
+#include "turn.h"
+
+struct event_base;
+
+typedef struct worker worker_t;
+
+struct worker {
+    settings_t         settings;
+    struct event_base *base;
+    sellify_clock_t    clock;
+    timers_t          *timers;
+    turn_t            *turn;
+
+    struct store       *store;       /* store/store.h: the database and its seal */
+    struct publisher   *publisher;   /* publisher.h: the state file */
+    struct policy      *policy;      /* policy.h: current and stored rulesets */
+    struct license     *license;     /* license.h */
+    struct quotas      *quotas;      /* quotas.h */
+    struct keys        *keys;        /* keys.h */
+    struct alerts      *alerts;      /* alerts.h */
+    struct audit       *audit;       /* audit.h */
+    struct products    *products;    /* products.h */
+    struct conversations *conversations; /* conversations.h */
+    struct http_client *http_client; /* http/client.h: libcurl multi */
+    struct ai          *ai;          /* ai/ai.h */
+    struct whatsapp    *whatsapp;    /* whatsapp/whatsapp.h */
+    struct flow        *flow;        /* flow/flow.h: the inbound pipeline */
+    struct metrics     *metrics;     /* metrics.h */
+    struct http_server *http;        /* http/server.h, last: work arrives */
+
+    int draining; /* SIGTERM seen: no new connections, no new sends */
+};
+
+/* Mapped wall time of this turn: read once per loop pass, so that one turn sees
+ * one time. */
+sellify_time_t worker_now(const worker_t *worker);
+
+#endif
