@@ -88,6 +88,8 @@ unit: $(UNIT_BIN) ## build the unit tests
 # --- module ---
 
 include ngx_sellify_module/module.mk
+include bench/bench.mk
+-include t/fuzz/fuzz.mk
 
 # --- what people call ---
 
