@@ -89,6 +89,7 @@ unit: $(UNIT_BIN) ## build the unit tests
 
 include ngx_sellify_module/module.mk
 include bench/bench.mk
+include scripts/install.mk
 -include t/fuzz/fuzz.mk
 
 # --- what people call ---
