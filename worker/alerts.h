@@ -21,4 +21,24 @@ typedef struct {
 
 store_result_t alerts_raise(worker_t *w, const alert_t *alert);
 
+/* For the flow, which sends them to the policy's alert numbers: the oldest alert
+ * still `pending` after `after_id` (0: from the start); STORE_NONE when none.
+ * Release `text` with store_release(). */
+typedef struct {
+    int64_t          id;
+    alert_severity_t severity;
+    char             reason[32];
+    int64_t          instance_id, conversation_id;
+    int64_t          at;    /* UTC seconds, of the latest occurrence */
+    uint32_t         count; /* occurrences joined in this one */
+    sellify_str_t    text;
+} alert_pending_t;
+store_result_t alerts_next_pending(worker_t *w, int64_t after_id,
+    alert_pending_t *out);
+/* After the attempt: "sent" or "failed". */
+store_result_t alerts_mark(worker_t *w, int64_t id, int sent);
+
+int  alerts_setup(worker_t *w) SELLIFY_MUST_CHECK;
+void alerts_shutdown(worker_t *w);
+
 #endif

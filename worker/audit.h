@@ -34,4 +34,19 @@ typedef struct {
 store_result_t audit_write(worker_t *w, const audit_entry_t *entry,
     int64_t *sequence);
 
+typedef struct {
+    int64_t     checked;  /* entries looked at */
+    int64_t     sequence; /* of the first bad entry, 0 none */
+    const char *fault;    /* "changed", "missing", "swapped", "head", NULL */
+} audit_verdict_t;
+
+/* Walks the chain from the entry after `from` (0: the beginning), at most
+ * `limit` entries, and at its end compares with the stored head.  STORE_NONE at
+ * the end of the chain, STORE_OK when there is more. Inside a step. */
+store_result_t audit_verify(worker_t *w, int64_t from, int64_t limit,
+    audit_verdict_t *verdict);
+
+int  audit_setup(worker_t *w) SELLIFY_MUST_CHECK;
+void audit_shutdown(worker_t *w);
+
 #endif

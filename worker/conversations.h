@@ -65,4 +65,7 @@ typedef struct {
 store_result_t conversations_add_message(worker_t *w, const message_row_t *m,
     int64_t *id);
 
+int  conversations_setup(worker_t *w) SELLIFY_MUST_CHECK;
+void conversations_shutdown(worker_t *w);
+
 #endif

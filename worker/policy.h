@@ -26,4 +26,9 @@ store_result_t policy_change(worker_t *w, sellify_str_t policy,
     sellify_str_t products, sellify_str_t author, uint64_t *version,
     sellify_faults_t *faults);
 
+/* Set-up loads the ruleset in force, or makes the first one from the settings
+ * or the built-in documents. */
+int  policy_setup(worker_t *w) SELLIFY_MUST_CHECK;
+void policy_shutdown(worker_t *w);
+
 #endif

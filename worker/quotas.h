@@ -51,4 +51,12 @@ quota_result_t quotas_record(worker_t *w, const instance_t *instance,
 quota_result_t quotas_read(worker_t *w, const instance_t *instance,
     sellify_quota_counters_t *counters, sellify_quota_limits_t *limits);
 
+/* The next instant (UTC seconds) at which a window ends or a reservation
+ * expires, after having rolled and expired everything due by now. Inside a
+ * step; called by the scheduler. */
+store_result_t quotas_catch_up(worker_t *w, int64_t *next);
+
+int  quotas_setup(worker_t *w) SELLIFY_MUST_CHECK;
+void quotas_shutdown(worker_t *w);
+
 #endif

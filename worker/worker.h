@@ -38,7 +38,8 @@ struct worker {
     struct whatsapp    *whatsapp;    /* whatsapp/whatsapp.h */
     struct flow        *flow;        /* flow/flow.h: the inbound pipeline */
     struct metrics     *metrics;     /* metrics.h */
-    struct http_server *http;        /* http/server.h, last: work arrives */
+    struct http_server *http;        /* http/server.h: made first, so that each
+                                        set-up adds its routes; listens last */
 
     int draining; /* SIGTERM seen: no new connections, no new sends */
 };
@@ -46,5 +47,11 @@ struct worker {
 /* Mapped wall time of this turn: read once per loop pass, so that one turn sees
  * one time. */
 sellify_time_t worker_now(const worker_t *worker);
+
+static inline int64_t
+worker_seconds(const worker_t *worker)
+{
+    return worker_now(worker) / SELLIFY_SECOND;
+}
 
 #endif
