@@ -8,7 +8,9 @@
  * nesting past SELLIFY_JSON_DEPTH, numbers that do not fit.
  *
  * Documents that need a tree (policy, catalogue, webhooks, provider bodies) go
- * through sellify_json_check() first and then through cJSON.
+ * through sellify_json_check() first and then through cJSON.  That check alone
+ * may take memory, to find duplicates among many members: more than 1024 of
+ * them open at a time are kept on the heap until it returns.
  */
 #ifndef SELLIFY_JSON_H
 #define SELLIFY_JSON_H
