@@ -126,7 +126,11 @@ typedef struct {
     int64_t  expires_at; /* UTC seconds, 0 never */
 } sellify_state_key_t;
 
-/* --- writer, worker only --- */
+/* --- writer, worker only ---
+ *
+ * Writing a block sets its checksum and version and raises the version of its
+ * kind in `header`; readers learn of it with the next publish().  Zero the
+ * structs before filling them: padding is part of what is written. */
 
 typedef struct {
     int                     fd;
