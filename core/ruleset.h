@@ -52,6 +52,11 @@ int sellify_ruleset_source_read(sellify_str_t document,
 size_t sellify_ruleset_source_write(const sellify_ruleset_source_t *source,
     char *out, size_t size);
 
+/* The policy as it may be published: without alert_numbers and
+ * audience.numbers, everything else byte for byte.  `out` holds policy.len
+ * bytes.  Returns the length, 0 when the text is no JSON object. */
+size_t sellify_policy_published(sellify_str_t policy, char *out);
+
 /* The documents that are built in (generated from conf/ by scripts/embed). */
 sellify_str_t sellify_default_policy(void);
 sellify_str_t sellify_default_products(void); /* the demonstration catalogue */
@@ -91,6 +96,7 @@ typedef struct {
     sellify_str_t currency;              /* "EUR" */
     sellify_str_t fallback_text;         /* empty: silence */
     sellify_str_t tone;
+    uint32_t      temperature_milli; /* 400: 0.4, for the AI providers */
     int           allow_images, allow_video; /* above each product's own */
 
     uint32_t retention_messages_days, retention_audit_days,
