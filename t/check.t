@@ -92,7 +92,7 @@ for my $case (
     ['routes', 'a route without a word', 'docs/api.md', "nothing\n", qr{GET /a/\{id\} is not in}],
     ['routes', 'a route that is not', 'docs/api.md', "| GET/POST /a/{id} | w |\n", qr{POST /a/\{id\} is not in the code}],
     ['metrics', 'a metric without a word', 'docs/api.md', "## Metrics\n", qr/sellify_a_total is not in/],
-    ['metrics', 'a metric that is not', 'docs/api.md', "## Metrics\nsellify_a_total sellify_b\n", qr/sellify_b is not in the code/],
+    ['metrics', 'a metric that is not', 'docs/api.md', "## Metrics\nsellify_a_total sellify_bad\n", qr/sellify_bad is not in the code/],
     ['json', 'a broken document', 'conf/a.json', "{,}\n", qr{conf/a.json:1: not JSON}],
     ['json', 'a broken line', 't/data/a.jsonl', "{}\n{\n", qr{a.jsonl:2: not JSON}],
     ['scripts', 'a shell script', 'scripts/a', "#!/bin/sh\nif\n", qr/does not compile/],
