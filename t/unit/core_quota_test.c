@@ -58,6 +58,8 @@ windows_around_dst(void **state)
     /* half an hour of change: the clock hour is cut, never stretched */
     sellify_quota_windows_at(&lord_howe, 1775314800, &w);
     assert_true(w.hour_end == 1775314800 + 1800);
+    sellify_quota_windows_at(&odd_zone, ODD_STEP - 1, &w);
+    assert_true(w.hour_end == ODD_STEP);
 }
 
 /* Every instant belongs to exactly one window: what the window's end says is
@@ -66,11 +68,11 @@ static void
 windows_partition_time(void **state)
 {
     static const sellify_zone_t *const zones[] = { &utc_zone, &paris,
-        &lord_howe, &st_johns, &apia };
+        &lord_howe, &st_johns, &apia, &odd_zone };
     sellify_rng_t rng = sellify_rng(53);
 
     (void) state;
-    for (int z = 0; z < 5; z++) {
+    for (int z = 0; z < 6; z++) {
         int64_t from =
             zones[z]->count > 1
                 ? zones[z]->steps[zones[z]->count > 2 ? 2 : 1].from - 20 * 86400

@@ -136,12 +136,12 @@ static void
 instant_is_the_first(void **state)
 {
     static const sellify_zone_t *const zones[] = { &utc_zone, &paris,
-        &lord_howe, &st_johns, &apia };
+        &lord_howe, &st_johns, &apia, &odd_zone };
     sellify_rng_t rng = sellify_rng(29);
 
     (void) state;
     for (int i = 0; i < 20000; i++) {
-        const sellify_zone_t *zone = zones[i % 5];
+        const sellify_zone_t *zone = zones[i % 6];
         int64_t near =
             zone->count > 1
                 ? zone->steps[sellify_rng_between(&rng, 1, zone->count - 1)]

@@ -34,6 +34,13 @@ static const sellify_zone_t apia __attribute__((unused)) = {
     2,
 };
 
+/* Made up: twenty minutes forward in the middle of an hour. */
+static const sellify_zone_t odd_zone __attribute__((unused)) = {
+    { { INT64_MIN, 3600 }, { 1700001900, 4800 } },
+    2,
+};
+#define ODD_STEP 1700001900
+
 static const sellify_zone_t utc_zone
     __attribute__((unused)) = { { { 0, 0 } }, 0 };
 
