@@ -81,8 +81,7 @@ size_t sellify_matcher_terms(const sellify_matcher_t *m);
 
 typedef struct {
     const sellify_term_t *term;
-    sellify_str_t
-        name;             /* the term for people: lower case, the form that
+    sellify_str_t name;   /* the term for people: lower case, the form that
                              matched when it has brackets; lives with the matcher */
     uint32_t first, last; /* words of the folded text, inclusive */
     uint32_t start, end;  /* folded bytes, [start, end) */

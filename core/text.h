@@ -23,13 +23,18 @@
 
 #define SELLIFY_FOLD_BYTES_MAX (1u << 24) /* longer sources are refused */
 
-/* What utf8proc says about the characters that chat texts are made of, asked
- * once (when a matcher is built) and not once per letter.  About 5 KB. */
+/* One folded character that is not ASCII. */
 typedef struct {
-    struct {
-        unsigned char len, kind;
-        char bytes[6];
-    } latin[0x250 - 0x80], punctuation[0x70];
+    uint8_t len;
+    uint8_t kind; /* letter_kind_t of letters.h */
+    char bytes[6];
+} sellify_letter_t;
+
+/* What utf8proc says about the characters that chat texts are made of, asked
+ * once (when a matcher is built) and not once per letter.  About 4.5 KB. */
+typedef struct {
+    sellify_letter_t latin[0x250 - 0x80];    /* U+0080.. */
+    sellify_letter_t marks[0x2070 - 0x2000]; /* U+2000.. */
 } sellify_folding_t;
 
 void sellify_folding_init(sellify_folding_t *folding);
@@ -46,7 +51,6 @@ typedef enum {
 #define SELLIFY_WORD_DIGITS 2u  /* has a digit; a number when alone */
 #define SELLIFY_WORD_SYMBOL 4u  /* one of % and the currency signs */
 #define SELLIFY_WORD_EMOJI 8u   /* one emoji or other picture */
-#define SELLIFY_WORD_REPEAT 16u /* a letter three times in a row */
 #define SELLIFY_WORD_UPPER 32u  /* every letter was a capital */
 #define SELLIFY_WORD_GUARD 64u  /* made by the matcher's guard */
 
@@ -67,7 +71,6 @@ typedef struct {
     sellify_word_t *words;
     size_t word_count;
     size_t plain_count; /* words of letters or digits */
-    int marks;          /* something that the matcher's guard must look at */
 } sellify_folded_t;
 
 /* Scratch for one folded text of `bytes`. */

@@ -1,0 +1,86 @@
+/* NFC and trimming, by utf8proc, in the caller's memory. */
+#include "text.h"
+
+#include <utf8proc.h>
+
+static int
+is_blank(int32_t codepoint)
+{
+    utf8proc_category_t category = utf8proc_category(codepoint);
+
+    return category == UTF8PROC_CATEGORY_ZS ||
+           category == UTF8PROC_CATEGORY_ZL ||
+           category == UTF8PROC_CATEGORY_ZP ||
+           category == UTF8PROC_CATEGORY_CC || codepoint == 0x200B ||
+           codepoint == 0x2060 || codepoint == 0xFEFF;
+}
+
+/* -1 when not UTF-8. */
+static int
+trim(sellify_str_t *text)
+{
+    const uint8_t *data = (const uint8_t *) text->data;
+    size_t at = 0, from = text->len, to = text->len;
+    int32_t codepoint;
+
+    while (at < text->len) {
+        utf8proc_ssize_t size = utf8proc_iterate(
+            data + at, (utf8proc_ssize_t) (text->len - at), &codepoint);
+        if (size <= 0) {
+            return -1;
+        }
+        if (!is_blank(codepoint)) {
+            from = from < at ? from : at;
+            to = at + (size_t) size;
+        }
+        at += (size_t) size;
+    }
+    text->data += from;
+    text->len = to - from;
+    return 0;
+}
+
+/* No character below U+0300 combines, so such a text is in NFC. */
+static int
+is_plainly_nfc(sellify_str_t text)
+{
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if ((uint8_t) text.data[i] >= 0xCC) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int
+sellify_text_normalize(sellify_str_t source, void *scratch, size_t scratch_size,
+    sellify_str_t *result)
+{
+    uintptr_t base = ((uintptr_t) scratch + 15) & ~(uintptr_t) 15;
+    size_t room = scratch_size < 32 ? 0 : (scratch_size - 32) / 4;
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    utf8proc_ssize_t count;
+
+    if (trim(&source) != 0) {
+        return -1;
+    }
+    *result = source;
+    if (is_plainly_nfc(source)) {
+        return 0;
+    }
+    count = utf8proc_decompose((const uint8_t *) source.data,
+        (utf8proc_ssize_t) source.len, (int32_t *) base,
+        (utf8proc_ssize_t) room, options);
+    if (count < 0 || (size_t) count > room) {
+        return -1;
+    }
+    count = utf8proc_reencode((int32_t *) base, count, options);
+    if (count < 0) {
+        return -1;
+    }
+    result->data = (const char *) base;
+    result->len = (size_t) count;
+    return 0;
+}
