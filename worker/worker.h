@@ -44,6 +44,22 @@ struct worker {
     int draining; /* SIGTERM seen: no new connections, no new sends */
 };
 
+/* What the parent (main.c) hands to the child. The parent keeps the listening
+ * sockets open, so that nothing is refused while a child is replaced. */
+typedef struct {
+    settings_t *settings;
+    int         listen_fd; /* worker.sock, listening, not blocking */
+    int         admin_fd;  /* admin.sock, the same */
+    int         ready_fd;  /* one byte once the first state is published */
+} worker_start_t;
+
+#define WORKER_EXIT_REFUSED 78 /* settings, key ring, documents: no restart */
+#define WORKER_EXIT_UNREADY 75 /* disk, lock: the parent tries again */
+
+/* The child's whole life; returns its exit status. SIGTERM drains, a second
+ * one ends at once. */
+int worker_run(const worker_start_t *start);
+
 /* Mapped wall time of this turn: read once per loop pass, so that one turn sees
  * one time. */
 sellify_time_t worker_now(const worker_t *worker);
