@@ -80,7 +80,7 @@ check_settings(const char *conf_file)
     settings_t settings;
 
     if (settings_load(&settings, conf_file) != 0) {
-        return WORKER_EXIT_REFUSED;
+        return WORKER_REFUSED;
     }
     settings_free(&settings);
     puts("sellify-worker: settings are valid");
@@ -119,12 +119,12 @@ main(int argc, char **argv)
     keep_memory_private();
     hide_environment();
     if (settings_load(&supervisor.settings, supervisor.conf_file) != 0) {
-        return WORKER_EXIT_REFUSED;
+        return WORKER_REFUSED;
     }
     log_setup((log_level_t) supervisor.settings.log_level);
     if (listen_open(&supervisor.sockets, supervisor.settings.socket,
             supervisor.settings.admin_socket) != 0) {
-        return WORKER_EXIT_REFUSED;
+        return WORKER_REFUSED;
     }
     return supervisor_run(&supervisor);
 }

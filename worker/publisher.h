@@ -18,15 +18,6 @@
 #define PUBLISH_RULESET 16u
 void publisher_touch(worker_t *w, unsigned what);
 
-/* Set-up creates the file; it is put in place by the first publish. */
-int  publisher_setup(worker_t *w) __attribute__((warn_unused_result));
-void publisher_shutdown(worker_t *w);
-/* Each loop pass: writes the heartbeat when half a second has gone by, and what
- * an earlier failure left over. */
-void publisher_beat(worker_t *w);
-/* Writes what was touched; the turn calls it after COMMIT. */
-void publisher_publish(worker_t *w);
-
 /* A provider of one part, registered at set-up. Returns -1 on failure: the old
  * block stays and the touch is kept for the next turn. */
 typedef int (*publish_fn)(worker_t *w, sellify_state_writer_t *writer);

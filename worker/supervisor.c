@@ -67,7 +67,7 @@ child_main(state_t *s, pid_t parent, int ready_fd)
     /* A child without its parent would hold the database against the next. */
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
-        _exit(WORKER_EXIT_UNREADY);
+        _exit(WORKER_UNREADY);
     }
     close(s->signal_fd);
     close(s->config->sockets.lock_fd);
@@ -158,7 +158,7 @@ on_child_end(state_t *s, int status)
     }
     if (WIFSIGNALED(status)) {
         log_error("supervisor", "child died", "signal %d", WTERMSIG(status));
-    } else if (code == WORKER_EXIT_REFUSED) {
+    } else if (code == WORKER_REFUSED) {
         log_error("supervisor", "child refused to start",
             "see the line before; not starting it again");
         return code;

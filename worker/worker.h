@@ -42,23 +42,48 @@ struct worker {
                                         set-up adds its routes; listens last */
 
     int draining; /* SIGTERM seen: no new connections, no new sends */
+    unsigned in_flight; /* calls to the outside whose answer a drain waits for:
+                           whoever begins one counts it here */
+    int      start_status; /* why a set-up failed: WORKER_REFUSED (0) or
+                              WORKER_UNREADY */
+    struct worker_loop *loop; /* worker.c: signals, ticks */
+    const struct worker_options *options;
 };
 
-/* What the parent (main.c) hands to the child. The parent keeps the listening
- * sockets open, so that nothing is refused while a child is replaced. */
+/* Exit statuses.  The parent ends with REFUSED (EX_CONFIG), and tries again
+ * later after UNREADY (EX_TEMPFAIL). */
+#define WORKER_REFUSED 78
+#define WORKER_UNREADY 75
+
+typedef struct worker_options {
+    const char *conf;     /* settings file, NULL for the default one */
+    int listen_fd, admin_fd; /* bound and listening, non-blocking; -1 none */
+    int ready_fd;         /* gets one byte when the worker is ready; -1 none */
+} worker_options_t;
+
+/* The child's whole life; returns its exit status. */
+int worker_run(const worker_options_t *options);
+
+/*
+ * Set-up of one subsystem: 0, or -1 after a log line that says why.  Each runs
+ * inside a step of its own and its turn is finished before the next begins, so
+ * it may read and write the database, but must not begin a step.  Shutdown runs
+ * outside any step and must bear a set-up that never ran.
+ */
 typedef struct {
-    settings_t *settings;
-    int         listen_fd; /* worker.sock, listening, not blocking */
-    int         admin_fd;  /* admin.sock, the same */
-    int         ready_fd;  /* one byte once the first state is published */
-} worker_start_t;
+    const char *name;
+    int  (*setup)(worker_t *w);
+    void (*shutdown)(worker_t *w);
+} worker_part_t;
 
-#define WORKER_EXIT_REFUSED 78 /* settings, key ring, documents: no restart */
-#define WORKER_EXIT_UNREADY 75 /* disk, lock: the parent tries again */
+/* For worker.c and unit tests: builds `w` from w->settings (loaded by the
+ * caller, who frees them). */
+int  worker_setup(worker_t *w, const worker_options_t *options)
+    __attribute__((warn_unused_result));
+void worker_shutdown(worker_t *w);
+/* One pass: waits for events at most `wait_us`, runs them, finishes the turn. */
+void worker_pass(worker_t *w, int64_t wait_us);
 
-/* The child's whole life; returns its exit status. SIGTERM drains, a second
- * one ends at once. */
-int worker_run(const worker_start_t *start);
 
 /* Mapped wall time of this turn: read once per loop pass, so that one turn sees
  * one time. */
