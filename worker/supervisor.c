@@ -61,8 +61,10 @@ notify(const char *message)
 static void
 child_main(state_t *s, pid_t parent, int ready_fd)
 {
-    worker_start_t start = { &s->config->settings, s->config->sockets.worker_fd,
-        s->config->sockets.admin_fd, ready_fd };
+    worker_options_t start = { .conf = s->config->conf_file,
+        .listen_fd = s->config->sockets.worker_fd,
+        .admin_fd = s->config->sockets.admin_fd,
+        .ready_fd = ready_fd };
 
     /* A child without its parent would hold the database against the next. */
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
