@@ -1,2 +1,69 @@
-module: ## the nginx module for the installed nginx
-	@echo "module: no source yet"
+# The nginx module.  NGX_SRC is Debian's nginx-dev, or any nginx source tree;
+# for such a tree the nginx binary is built too, as $(BUILD)/nginx/nginx.
+
+NGX_SRC   ?= /usr/share/nginx/src
+NGX_BUILD := $(abspath $(BUILD))/nginx
+NGX_STATIC ?=
+
+MODULE    := $(BUILD)/ngx_http_sellify_module.so
+MODULE_SRC := config $(sort $(wildcard ngx_sellify_module/*.[ch] core/*.[ch]) core/defaults.c)
+MODULE_CC_OPT := $(OPT) -fPIC -fstack-protector-strong -Wformat \
+    -Werror=format-security $(SANFLAGS) \
+    $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+MODULE_LD_OPT := -Wl,-z,relro -Wl,-z,now -fPIC $(SANFLAGS)
+
+# What Debian's own binary was configured with comes with nginx-dev; any other
+# tree gets the features that the module and its suites use.
+NGX_FLAGS := --with-compat --with-debug --with-threads --with-http_ssl_module \
+    --with-http_v2_module --with-http_realip_module \
+    --with-http_stub_status_module --with-http_auth_request_module
+
+.PHONY: print-test-nginx-env
+
+module: $(MODULE) ## the nginx module (NGX_SRC=dir for another nginx)
+
+# Changes only when a source file comes or goes, which needs a new configure.
+$(NGX_BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(MODULE_SRC) $(NGX_SRC) $(CC) $(MODULE_CC_OPT)' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+# The sanitizers must not judge configure's own little test programs.
+$(NGX_BUILD)/Makefile: config $(NGX_BUILD)/sources core/defaults.c
+	@echo "configure $(NGX_SRC)"
+	@cd $(NGX_SRC) && export ASAN_OPTIONS=detect_leaks=0 NGX_CONF_FLAGS && \
+	    if [ -f conf_flags ]; then . ./conf_flags; \
+	    else NGX_CONF_FLAGS=( $(NGX_FLAGS) ); fi && \
+	    if [ -x configure ]; then run=./configure; else run=auto/configure; fi && \
+	    $$run --with-cc="$(CC)" --with-cc-opt="$(MODULE_CC_OPT)" \
+	        --with-ld-opt="$(MODULE_LD_OPT)" "$${NGX_CONF_FLAGS[@]}" \
+	        --add-$(if $(NGX_STATIC),,dynamic-)module=$(CURDIR) \
+	        --builddir=$(NGX_BUILD) > $(NGX_BUILD)/configure.log 2>&1 \
+	    || { tail -n 20 $(NGX_BUILD)/configure.log; exit 1; }
+	@touch $@
+
+# A missing engine would show only when nginx loads the library: say it now.
+$(MODULE): $(NGX_BUILD)/Makefile $(MODULE_SRC)
+	@echo "make $@"
+	@$(MAKE) -s -C $(NGX_SRC) -f $(NGX_BUILD)/Makefile $(if $(NGX_STATIC),,modules) \
+	    $(if $(wildcard $(NGX_SRC)/src/core/nginx.c),binary)
+	@$(if $(NGX_STATIC),touch $@,cp $(NGX_BUILD)/$(@F) $@)
+	@! nm -D --undefined-only $@ 2>/dev/null | grep ' sellify_' \
+	    || echo "module: these functions are missing"
+
+# --- what the suites in t/ need ---
+
+$(BUILD)/state-writer: t/bin/state-writer.c $(BUILD)/libsellify_core.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_core.a \
+	    $(CORE_LIBS) $(LDFLAGS)
+
+ifneq ($(wildcard t/bin/state-writer.c),)
+module unit: $(BUILD)/state-writer
+endif
+-include $(BUILD)/state-writer.d
+
+print-test-nginx-env: ## variables with which CPAN's Test::Nginx runs t/*.t
+	@echo "export TEST_NGINX_LOAD_MODULES='$(abspath $(MODULE))'"
+	@echo "export TEST_NGINX_BINARY='$${TEST_NGINX_BINARY:-$$(PATH=$$PATH:/usr/sbin command -v nginx)}'"
+	@echo "export SELLIFY_STATE_WRITER='$(abspath $(BUILD))/state-writer'"
