@@ -17,6 +17,11 @@
 
 #define SELLIFY_BODY_MAX 65536 /* bytes, of the inline endpoints */
 
+/* nginx cuts the webhook's token out of the path, puts "-" in its place
+ * (/webhook/whatsapp/-/messages-upsert) and hands it on in this header, which
+ * it always overwrites.  Without the header the path holds the token. */
+#define SELLIFY_WEBHOOK_TOKEN_HEADER "X-Sellify-Webhook-Token"
+
 typedef struct {
     sellify_decision_input_t input; /* complete but for what is absent below */
     sellify_str_t instance;         /* empty: absent */
