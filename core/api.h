@@ -60,7 +60,8 @@ void sellify_api_write_transition(sellify_json_writer_t *w,
     sellify_state_t new_state);
 
 typedef struct {
-    sellify_kind_t kind;     /* record and reserve: text when absent */
+    sellify_kind_t kind;       /* record and reserve: text when absent */
+    int            kind_given; /* 0: message_type absent; check refuses that */
     sellify_str_t  instance; /* empty: absent */
     sellify_str_t  reservation_id;
 } sellify_quota_request_t;
