@@ -8,10 +8,10 @@
 typedef enum { LOG_DEBUG_, LOG_INFO_, LOG_WARN_, LOG_ERROR_ } log_level_t;
 
 void log_setup(log_level_t level);
-int  log_level_parse(const char *name); /* debug info warn error, or -1 */
+int log_level_parse(const char *name); /* debug info warn error, or -1 */
 
 /* `event` is a short constant ("listening", "turn poisoned"); `format` makes the
- * "detail" member, lower case, one line. */
+ * "detail" member, lower case, one line; NULL leaves it out. */
 void log_line(log_level_t level, const char *subject, const char *event,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
