@@ -48,7 +48,8 @@ core/defaults.c: conf/policy.json conf/products.json $(LEXICONS) scripts/embed
 
 $(BUILD)/worker/store/migrations.gen.c: $(MIGRATIONS) scripts/embed
 	@mkdir -p $(@D)
-	@scripts/embed $@ $(foreach m,$(MIGRATIONS),migration_$(firstword $(subst _, ,$(notdir $m)))=$m)
+	@scripts/embed --table store_migrations $@ \
+	    $(foreach m,$(MIGRATIONS),migration_$(firstword $(subst _, ,$(notdir $m)))=$m)
 
 # --- objects ---
 
