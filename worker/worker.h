@@ -17,34 +17,34 @@ struct event_base;
 typedef struct worker worker_t;
 
 struct worker {
-    settings_t         settings;
+    settings_t settings;
     struct event_base *base;
-    sellify_clock_t    clock;
-    timers_t          *timers;
-    turn_t            *turn;
+    sellify_clock_t clock;
+    timers_t *timers;
+    turn_t *turn;
 
-    struct store       *store;       /* store/store.h: the database and its seal */
-    struct publisher   *publisher;   /* publisher.h: the state file */
-    struct policy      *policy;      /* policy.h: current and stored rulesets */
-    struct license     *license;     /* license.h */
-    struct quotas      *quotas;      /* quotas.h */
-    struct keys        *keys;        /* keys.h */
-    struct alerts      *alerts;      /* alerts.h */
-    struct audit       *audit;       /* audit.h */
-    struct products    *products;    /* products.h */
+    struct store *store;         /* store/store.h: the database and its seal */
+    struct publisher *publisher; /* publisher.h: the state file */
+    struct policy *policy;       /* policy.h: current and stored rulesets */
+    struct license *license;     /* license.h */
+    struct quotas *quotas;       /* quotas.h */
+    struct keys *keys;           /* keys.h */
+    struct alerts *alerts;       /* alerts.h */
+    struct audit *audit;         /* audit.h */
+    struct products *products;   /* products.h */
     struct conversations *conversations; /* conversations.h */
-    struct http_client *http_client; /* http/client.h: libcurl multi */
-    struct ai          *ai;          /* ai/ai.h */
-    struct whatsapp    *whatsapp;    /* whatsapp/whatsapp.h */
-    struct flow        *flow;        /* flow/flow.h: the inbound pipeline */
-    struct metrics     *metrics;     /* metrics.h */
-    struct http_server *http;        /* http/server.h: made first, so that each
+    struct http_client *http_client;     /* http/client.h: libcurl multi */
+    struct ai *ai;                       /* ai/ai.h */
+    struct whatsapp *whatsapp;           /* whatsapp/whatsapp.h */
+    struct flow *flow;                   /* flow/flow.h: the inbound pipeline */
+    struct metrics *metrics;             /* metrics.h */
+    struct http_server *http; /* http/server.h: made first, so that each
                                         set-up adds its routes; listens last */
 
-    int draining; /* SIGTERM seen: no new connections, no new sends */
+    int draining;       /* SIGTERM seen: no new connections, no new sends */
     unsigned in_flight; /* calls to the outside whose answer a drain waits for:
                            whoever begins one counts it here */
-    int      start_status; /* why a set-up failed: WORKER_REFUSED (0) or
+    int start_status;   /* why a set-up failed: WORKER_REFUSED (0) or
                               WORKER_UNREADY */
     struct worker_loop *loop; /* worker.c: signals, ticks */
     const struct worker_options *options;
@@ -56,9 +56,9 @@ struct worker {
 #define WORKER_UNREADY 75
 
 typedef struct worker_options {
-    const char *conf;     /* settings file, NULL for the default one */
+    const char *conf;        /* settings file, NULL for the default one */
     int listen_fd, admin_fd; /* bound and listening, non-blocking; -1 none */
-    int ready_fd;         /* gets one byte when the worker is ready; -1 none */
+    int ready_fd; /* gets one byte when the worker is ready; -1 none */
 } worker_options_t;
 
 /* The child's whole life; returns its exit status. */
@@ -72,18 +72,17 @@ int worker_run(const worker_options_t *options);
  */
 typedef struct {
     const char *name;
-    int  (*setup)(worker_t *w);
+    int (*setup)(worker_t *w);
     void (*shutdown)(worker_t *w);
 } worker_part_t;
 
 /* For worker.c and unit tests: builds `w` from w->settings (loaded by the
  * caller, who frees them). */
-int  worker_setup(worker_t *w, const worker_options_t *options)
+int worker_setup(worker_t *w, const worker_options_t *options)
     __attribute__((warn_unused_result));
 void worker_shutdown(worker_t *w);
 /* One pass: waits for events at most `wait_us`, runs them, finishes the turn. */
 void worker_pass(worker_t *w, int64_t wait_us);
-
 
 /* Mapped wall time of this turn: read once per loop pass, so that one turn sees
  * one time. */
