@@ -13,7 +13,7 @@ package WhatsAppStub;
 # Control: POST /_stub with any of
 #   mode      ok                    sends, answers 201 with keyId
 #             no_key_id             answers 201 without a body, sends nothing
-#             http500               answers 500, sends nothing
+#             httpNNN               answers that status, sends nothing
 #             http500_after_send    sends, answers 500
 #             error400              answers 400 "Error: ...", sends nothing
 #             error400_after_send   sends, answers 400 "Error: ..."
@@ -116,7 +116,7 @@ sub DESTROY {
 
 # --- the server's side ---
 
-my %modes = map { $_ => 1 } qw(ok no_key_id http500 http500_after_send error400
+my %modes = map { $_ => 1 } qw(ok no_key_id http500_after_send error400
     error400_after_send hang hang_after_send close_before_reply cut_reply garbled
     exists_false closed media_gone redirect);
 my %echoes = map { $_ => 1 } qw(send.message upsert append);
@@ -294,7 +294,7 @@ my %reason = (400 => 'Bad Request', 401 => 'Unauthorized', 404 => 'Not Found',
 
 sub refuse {
     my ($self, $c, $status, @message) = @_;
-    $self->reply($c, $status, { status => $status, error => $reason{$status},
+    $self->reply($c, $status, { status => $status, error => $reason{$status} // 'Error',
         @message ? (message => \@message) : () });
 }
 
@@ -333,7 +333,8 @@ sub may {
 sub check {
     my ($self, $what) = @_;
     die "unknown mode $what->{mode}\n"
-        if defined $what->{mode} && !$modes{ $what->{mode} };
+        if defined $what->{mode} && !$modes{ $what->{mode} }
+        && $what->{mode} !~ /^http[2-5]\d\d$/;
     for (@{ $what->{echo} || [] }) {
         die "unknown echo $_\n" unless $echoes{$_};
     }
@@ -425,7 +426,6 @@ sub send_message {
     my $jid = create_jid($body->{number});
     my %before = (
         no_key_id    => sub { $self->reply($c, 201) },
-        http500      => sub { $self->refuse($c, 500, 'Error: Timed Out') },
         error400     => sub { $self->refuse($c, 400, 'Error: Connection Closed') },
         hang         => sub { },
         exists_false => sub {
@@ -439,6 +439,9 @@ sub send_message {
         },
     );
     $before{closed} = $before{exists_false};
+    if ($mode =~ /^http(\d+)$/) {
+        return $self->refuse($c, $1 + 0, 'Error: Timed Out');
+    }
     return $before{$mode}->() if $before{$mode};
 
     my $sent = $self->deliver_message($body, $jid, $instance, $is_media);
