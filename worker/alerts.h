@@ -38,6 +38,11 @@ store_result_t alerts_next_pending(worker_t *w, int64_t after_id,
 /* After the attempt: "sent" or "failed". */
 store_result_t alerts_mark(worker_t *w, int64_t id, int sent);
 
+const char *alerts_severity_name(alert_severity_t severity); /* "info" ... */
+
+/* Registers the routes of alerts_http.c. */
+void alerts_routes_add(worker_t *w);
+
 int  alerts_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void alerts_shutdown(worker_t *w);
 

@@ -37,8 +37,31 @@ store_result_t audit_write(worker_t *w, const audit_entry_t *entry,
 typedef struct {
     int64_t     checked;  /* entries looked at */
     int64_t     sequence; /* of the first bad entry, 0 none */
-    const char *fault;    /* "changed", "missing", "swapped", "head", NULL */
+    const char *fault;    /* "changed", "missing", "head", NULL */
 } audit_verdict_t;
+
+/* One entry as it is kept: what can be asked for in plain, the rest sealed. */
+typedef struct {
+    const char   *kind;
+    sellify_str_t id, instance, conversation_id; /* or empty */
+    int           state, action; /* or -1 */
+    sellify_str_t payload;       /* a JSON object */
+} audit_record_t;
+
+typedef enum {
+    AUDIT_FAILED = -1,
+    AUDIT_ADDED = 0,
+    AUDIT_REPEATED = 1, /* the same id and payload: nothing was added */
+    AUDIT_CONFLICT = 2  /* the same id with another payload */
+} audit_result_t;
+
+/* Inside a step. `sequence` and `at` (microseconds) are those of the entry that
+ * stands. */
+audit_result_t audit_append(worker_t *w, const audit_record_t *record,
+    int64_t *sequence, sellify_time_t *at);
+
+/* Registers the routes of audit_http.c. */
+void audit_routes_add(worker_t *w);
 
 /* Walks the chain from the entry after `from` (0: the beginning), at most
  * `limit` entries, and at its end compares with the stored head.  STORE_NONE at

@@ -65,6 +65,9 @@ typedef struct {
 store_result_t conversations_add_message(worker_t *w, const message_row_t *m,
     int64_t *id);
 
+/* Registers the routes of conversations_http.c. */
+void conversations_routes_add(worker_t *w);
+
 int  conversations_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void conversations_shutdown(worker_t *w);
 

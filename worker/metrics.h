@@ -63,6 +63,9 @@ void metrics_on_scrape(worker_t *w, void (*fn)(worker_t *w));
 /* Forgets the series of a gauge whose labels come and go. */
 void metrics_clear(worker_t *w, metric_t family);
 
+/* The whole text, to free; inside a step, because the gauges are read. */
+char *metrics_text(worker_t *w, size_t *len);
+
 int  metrics_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void metrics_shutdown(worker_t *w);
 

@@ -26,6 +26,22 @@ store_result_t policy_change(worker_t *w, sellify_str_t policy,
     sellify_str_t products, sellify_str_t author, uint64_t *version,
     sellify_faults_t *faults);
 
+/* The documents of the version in force, as stored. Inside a step. */
+typedef struct {
+    int64_t       version, created_at; /* UTC seconds */
+    char          author[64];
+    sellify_str_t policy, products, lexicons;
+} policy_documents_t;
+store_result_t policy_documents(worker_t *w, policy_documents_t *out);
+void           policy_documents_release(policy_documents_t *documents);
+
+/* Lays out the active hours of the coming days again; the scheduler does so
+ * every day. */
+void policy_refresh_hours(worker_t *w);
+
+/* Registers the routes of policy_http.c. */
+void policy_routes_add(worker_t *w);
+
 /* Set-up loads the ruleset in force, or makes the first one from the settings
  * or the built-in documents. */
 int  policy_setup(worker_t *w) SELLIFY_MUST_CHECK;

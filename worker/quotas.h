@@ -9,6 +9,7 @@
 #define SELLIFY_WORKER_QUOTAS_H
 
 #include "../core/quota.h"
+#include "../core/state_file.h"
 #include "instances.h"
 #include "worker.h"
 
@@ -51,10 +52,34 @@ quota_result_t quotas_record(worker_t *w, const instance_t *instance,
 quota_result_t quotas_read(worker_t *w, const instance_t *instance,
     sellify_quota_counters_t *counters, sellify_quota_limits_t *limits);
 
-/* The next instant (UTC seconds) at which a window ends or a reservation
- * expires, after having rolled and expired everything due by now. Inside a
- * step; called by the scheduler. */
-store_result_t quotas_catch_up(worker_t *w, int64_t *next);
+/* The state file must show this instance anew after COMMIT. */
+void quotas_touch(worker_t *w, int64_t instance_id);
+void quotas_touch_all(worker_t *w); /* limits have changed */
+
+/* What the state file shows of an instance, counters not rolled. */
+store_result_t quotas_snapshot(worker_t *w, const instance_t *instance,
+    sellify_state_instance_t *out);
+/* The delay that goes with a check at this instant. */
+uint32_t quotas_delay_seconds(worker_t *w,
+    const sellify_state_instance_t *instance, sellify_kind_t kind);
+/* The instance of a reservation. STORE_NONE: no such reservation. */
+store_result_t quotas_reservation_instance(worker_t *w,
+    sellify_str_t reservation_id, instance_t *out);
+
+/* Zeroes the units that were sent in the running day (messages and images) or
+ * week (messages and videos); live reservations stay counted.  `actor` for the
+ * audit. */
+quota_result_t quotas_reset(worker_t *w, const instance_t *instance, int weekly,
+    sellify_str_t actor);
+
+/* Registers the routes of quotas_http.c. */
+void quotas_routes_add(worker_t *w);
+
+/* Rolls and expires what is due, for the next 64 instances after `*after_id`
+ * (0 first), and lowers `*next` to the earliest instant (UTC seconds) at which
+ * something falls due again.  STORE_OK: more instances remain; STORE_NONE: done.
+ * Called by the scheduler. */
+store_result_t quotas_catch_up(worker_t *w, int64_t *after_id, int64_t *next);
 
 int  quotas_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void quotas_shutdown(worker_t *w);

@@ -29,6 +29,7 @@ struct worker {
     struct license *license;     /* license.h */
     struct quotas *quotas;       /* quotas.h */
     struct keys *keys;           /* keys.h */
+    struct scheduler *scheduler; /* scheduler.h */
     struct alerts *alerts;       /* alerts.h */
     struct audit *audit;         /* audit.h */
     struct products *products;   /* products.h */
@@ -36,7 +37,6 @@ struct worker {
     struct http_client *http_client;     /* http/client.h: libcurl multi */
     struct ai *ai;                       /* ai/ai.h */
     struct whatsapp *whatsapp;           /* whatsapp/whatsapp.h */
-    struct simulator *simulator;         /* whatsapp/simulator.h */
     struct flow *flow;                   /* flow/flow.h: the inbound pipeline */
     struct metrics *metrics;             /* metrics.h */
     struct http_server *http; /* http/server.h: made first, so that each

@@ -1,7 +1,6 @@
 /* HTTP calls to other servers; see client.h. */
 
 #include "client.h"
-#include "../log.h"
 #include "../memory.h"
 #include "../worker.h"
 
@@ -562,12 +561,7 @@ int
 http_client_setup(worker_t *w)
 {
     w->http_client = http_client_new(w->base);
-    if (w->http_client == NULL) {
-        log_error(
-            "http client", "not set up", "refused by libcurl or libevent");
-        return -1;
-    }
-    return 0;
+    return w->http_client ? 0 : -1;
 }
 
 void
