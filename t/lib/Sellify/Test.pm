@@ -211,7 +211,7 @@ sub all {
 sub advance_to {
     my ($self, $when) = @_;
     local $self->{socket} = $self->{admin_socket};
-    return $self->post('/clock', { advance_to => $when }, unix => 1, key => '');
+    return $self->post('/api/v1/clock', { advance_to => $when }, unix => 1, key => '');
 }
 
 # --- events in CodeChat's wire format ---
