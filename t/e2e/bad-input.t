@@ -241,7 +241,7 @@ is(index($logs, $s->{admin_key}), -1, 'the key is in no log');
 
 # --- the worker is still there, and nothing was counted ---
 
-is($s->get('/health/ready')->{status}, 200, 'ready after all of it');
+is($s->get('/api/v1/health/ready')->{status}, 200, 'ready after all of it');
 is($s->get('/api/v1/quota')->{json}{messages_today}, 0, 'no message was counted');
 unlike($logs, qr/\[(?:crit|alert|emerg)\]/, 'no alarm in the logs of nginx');
 $s->remove;

@@ -127,6 +127,6 @@ is_deeply(\@ghost, [], 'and none that was refused');
 my $quota = $s->get('/api/v1/quota?instance=shop')->{json};
 is($quota->{messages_today}, $recorded, "$recorded of $asked units are counted, as was told");
 is(system("sqlite3 '$s->{db}' 'PRAGMA integrity_check' | grep -qx ok"), 0, 'the database is sound');
-is($s->get('/health/ready')->{status}, 200, 'ready');
+is($s->get('/api/v1/health/ready')->{status}, 200, 'ready');
 $s->remove;
 done_testing();

@@ -95,13 +95,13 @@ is($other->get('/health')->{status}, 200, 'a second stack answers');
 isnt($other->{admin_key}, $s->{admin_key}, 'with a key of its own');
 is($other->get('/api/v1/quota', key => $s->{admin_key})->{status}, 401, 'which opens only it');
 $other->remove;
-is($s->get('/health/ready')->{status}, 200, 'the first one goes on');
+is($s->get('/api/v1/health/ready')->{status}, 200, 'the first one goes on');
 
 # The worker: killed, held down, restarted.
 my $child = $s->child_pid;
 $s->kill_worker;
 my $new = wait_until(10, 'another child', sub { my $p = $s->child_pid; $p && $p != $child && $p });
-wait_until(10, 'ready', sub { $s->get('/health/ready')->{status} == 200 });
+wait_until(10, 'ready', sub { $s->get('/api/v1/health/ready')->{status} == 200 });
 $s->kill_worker('--stay-down');
 ok(!$s->child_pid, 'held down');
 is($s->post('/api/v1/validate', { text => 'Bonjour' })->{status}, 200,
@@ -113,7 +113,7 @@ wait_until(10, 'nginx to notice', sub { $s->get('/api/v1/audit')->{status} == 50
 my $r = $s->get('/api/v1/audit');
 is($r->{status}, 503, 'the rest is 503');
 like($r->{headers}{'retry-after'} // '', qr/^\d+$/, 'with Retry-After');
-is($s->get('/health/ready')->{status}, 503, 'not ready');
+is($s->get('/api/v1/health/ready')->{status}, 503, 'not ready');
 $s->restart_worker;
 is($s->get('/api/v1/audit')->{status}, 200, 'back after restart-worker');
 $child = $s->child_pid;
