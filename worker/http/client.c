@@ -380,7 +380,9 @@ set_transport(http_call_t *call, const http_call_request_t *request)
                    SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) &&
                    SET(CURLOPT_PATH_AS_IS, 1L) &&
                    SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") &&
-                   SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_TCP_NODELAY, 1L) &&
+                   SET(CURLOPT_NOSIGNAL, 1L) &&
+                   SET(CURLOPT_QUICK_EXIT, 1L) /* no wait for a resolver */ &&
+                   SET(CURLOPT_TCP_NODELAY, 1L) &&
                    SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
                    SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
                    SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
