@@ -51,38 +51,50 @@ $(BUILD)/worker/store/migrations.gen.c: $(MIGRATIONS) scripts/embed
 	@scripts/embed --table store_migrations $@ \
 	    $(foreach m,$(MIGRATIONS),migration_$(firstword $(subst _, ,$(notdir $m)))=$m)
 
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
 # --- objects ---
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/worker/store/migrations.gen.o: $(BUILD)/worker/store/migrations.gen.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/libsellify_core.a: $(CORE_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/libsellify_worker.a: $(WORKER_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/sellify-worker: $(BUILD)/worker/main.o $(BUILD)/libsellify_worker.a $(BUILD)/libsellify_core.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS) $(CORE_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS) $(CORE_LIBS)
 
 $(BUILD)/sellify: $(CLI_OBJ) $(BUILD)/libsellify_core.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(CORE_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(CORE_LIBS)
 
 # --- unit tests: t/unit/core_*_test.c link core, the others link the worker ---
 
 $(BUILD)/unit/core_%_test: t/unit/core_%_test.c $(BUILD)/libsellify_core.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_core.a -lcmocka $(CORE_LIBS) $(LDFLAGS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_core.a -lcmocka $(CORE_LIBS) $(LDFLAGS)
 
 $(BUILD)/unit/%_test: t/unit/%_test.c $(BUILD)/libsellify_worker.a $(BUILD)/libsellify_core.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_worker.a $(BUILD)/libsellify_core.a -lcmocka $(WORKER_LIBS) $(CORE_LIBS) $(LDFLAGS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_worker.a $(BUILD)/libsellify_core.a -lcmocka $(WORKER_LIBS) $(CORE_LIBS) $(LDFLAGS)
 
 unit: $(UNIT_BIN) ## build the unit tests
 

@@ -56,9 +56,9 @@ $(MODULE): $(NGX_BUILD)/Makefile $(MODULE_SRC)
 
 $(BUILD)/state-writer: t/bin/state-writer.c $(BUILD)/libsellify_core.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_core.a \
-	    $(CORE_LIBS) $(LDFLAGS)
+	    -Wl,--wrap=sellify_clock_monotonic $(CORE_LIBS) $(LDFLAGS)
 
-ifneq ($(wildcard t/bin/state-writer.c),)
+ifneq ($(wildcard conf/lexicons/fr.json),)
 module unit: $(BUILD)/state-writer
 endif
 -include $(BUILD)/state-writer.d

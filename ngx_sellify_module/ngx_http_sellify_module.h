@@ -223,11 +223,39 @@ ngx_http_sellify_api_path(ngx_http_request_t *r, ngx_uint_t *versioned);
 ngx_int_t ngx_http_sellify_send(
     ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *type, ngx_str_t *body);
 
+/* --- ngx_http_sellify_answers.c: one function per endpoint.  GET: called at
+ * once, `body` is empty.  POST: with the body, and ctx->ruleset held.  The
+ * return value is for ngx_http_finalize_request(). --- */
+
+ngx_int_t ngx_http_sellify_health(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+ngx_int_t ngx_http_sellify_ready(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+ngx_int_t ngx_http_sellify_decision(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+ngx_int_t ngx_http_sellify_validation(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+ngx_int_t ngx_http_sellify_transition(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+ngx_int_t ngx_http_sellify_quota_status(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+ngx_int_t ngx_http_sellify_quota_check(
+    ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx, sellify_str_t body);
+
 /* --- ngx_http_sellify_problem.c --- */
 
 ngx_int_t ngx_http_sellify_problem_handler(ngx_http_request_t *r);
-/* Answers `status` with a problem document at once. */
+/* These answer with a problem document at once and return what
+ * ngx_http_finalize_request() wants: as the context says, with one sentence
+ * (a static string), about one member of the body, or with these faults. */
 ngx_int_t ngx_http_sellify_problem(ngx_http_request_t *r, ngx_uint_t status);
+ngx_int_t ngx_http_sellify_refuse(ngx_http_request_t *r,
+    ngx_http_sellify_ctx_t *ctx, ngx_uint_t status, const char *detail);
+ngx_int_t ngx_http_sellify_refuse_member(ngx_http_request_t *r,
+    ngx_http_sellify_ctx_t *ctx, ngx_uint_t status, const char *pointer,
+    const char *detail);
+ngx_int_t ngx_http_sellify_refuse_faults(ngx_http_request_t *r,
+    ngx_http_sellify_ctx_t *ctx, sellify_faults_t *faults, ngx_int_t status);
 
 /* --- ngx_http_sellify_webhook.c --- */
 

@@ -174,3 +174,46 @@ ngx_http_sellify_problem_handler(ngx_http_request_t *r)
 
     return NGX_DONE;
 }
+
+/* --- refusals --- */
+
+ngx_int_t
+ngx_http_sellify_refuse(ngx_http_request_t *r, ngx_http_sellify_ctx_t *ctx,
+    ngx_uint_t status, const char *detail)
+{
+    ctx->detail.data = (u_char *) detail;
+    ctx->detail.len = ngx_strlen(detail);
+
+    return ngx_http_sellify_problem(r, status);
+}
+
+/* One fault about one member. */
+ngx_int_t
+ngx_http_sellify_refuse_member(ngx_http_request_t *r,
+    ngx_http_sellify_ctx_t *ctx, ngx_uint_t status, const char *pointer,
+    const char *detail)
+{
+    ctx->faults = ngx_palloc(r->pool, sizeof(sellify_faults_t));
+    if (ctx->faults == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->faults->count = 0;
+    sellify_fault_add(ctx->faults, "", pointer, "%s", detail);
+
+    return ngx_http_sellify_problem(r, status);
+}
+
+ngx_int_t
+ngx_http_sellify_refuse_faults(ngx_http_request_t *r,
+    ngx_http_sellify_ctx_t *ctx, sellify_faults_t *faults, ngx_int_t status)
+{
+    ctx->faults = ngx_palloc(r->pool, sizeof(sellify_faults_t));
+    if (ctx->faults == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *ctx->faults = *faults;
+
+    return ngx_http_sellify_problem(r, status);
+}

@@ -2,6 +2,7 @@
 
 #include "worker.h"
 #include "../core/version.h"
+#include "http/client.h"
 #include "http/server.h"
 #include "log.h"
 #include "memory.h"
@@ -30,6 +31,7 @@ static const worker_part_t worker_parts[] = {
     { "store",      store_setup,      store_shutdown },
     { "publisher",  publisher_setup,  publisher_shutdown },
     { "http",       http_setup,       http_shutdown },
+    { "http client", http_client_setup, http_client_shutdown },
     { "simulation", simulation_setup, simulation_shutdown },
 };
 /* clang-format on */

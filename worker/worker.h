@@ -37,6 +37,7 @@ struct worker {
     struct http_client *http_client;     /* http/client.h: libcurl multi */
     struct ai *ai;                       /* ai/ai.h */
     struct whatsapp *whatsapp;           /* whatsapp/whatsapp.h */
+    struct simulator *simulator;         /* whatsapp/simulator.h */
     struct flow *flow;                   /* flow/flow.h: the inbound pipeline */
     struct metrics *metrics;             /* metrics.h */
     struct http_server *http; /* http/server.h: made first, so that each

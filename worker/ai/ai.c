@@ -5,6 +5,7 @@
 #include "provider.h"
 
 #include "../log.h"
+#include "../memory.h"
 #include "../metrics.h"
 #include "../policy.h"
 
@@ -23,19 +24,6 @@ struct ai {
 };
 
 static void gateway_run(ai_generation_t *g);
-
-static void *
-must_alloc(size_t size)
-{
-    void *memory = calloc(1, size);
-
-    if (memory == NULL) {
-        log_error("ai", "out of memory", "%zu bytes", size);
-        abort();
-    }
-
-    return memory;
-}
 
 const sellify_product_t *
 ai_product(const ai_generation_t *g)
@@ -129,7 +117,7 @@ offer(ai_generation_t *g, sellify_str_t text, const char *provider,
     sellify_verdict_t verdict;
     ai_result_t result = { 0 };
     size_t size = sellify_scratch_size(text.len);
-    void *scratch = must_alloc(size);
+    void *scratch = memory_get(size);
 
     sellify_validate(policy_ruleset(g->worker), text, ai_product(g), 0, scratch,
         size, &verdict);
@@ -302,7 +290,7 @@ void
 ai_generate(
     worker_t *w, const ai_request_t *request, ai_done_fn done, void *data)
 {
-    ai_generation_t *g = must_alloc(sizeof(*g));
+    ai_generation_t *g = memory_get(sizeof(*g));
 
     g->worker = w;
     g->request = *request;
@@ -312,7 +300,7 @@ ai_generate(
     g->request.decision = &g->decision;
     g->request.product = NULL;
 
-    g->message = must_alloc(request->message.len + 1);
+    g->message = memory_get(request->message.len + 1);
     if (request->message.len > 0) {
         memcpy(g->message, request->message.data, request->message.len);
     }
@@ -359,7 +347,7 @@ ai_setup(worker_t *w)
     const ai_provider_t *provider;
     size_t i;
 
-    w->ai = must_alloc(sizeof(*w->ai));
+    w->ai = memory_get(sizeof(*w->ai));
 
     for (i = 0; i < names->count; i++) {
         provider = find_provider(names->items[i]);

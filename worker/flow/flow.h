@@ -12,7 +12,7 @@
 #include "../worker.h"
 
 /* Set-up order: resumes every unfinished job. */
-int  flow_setup(worker_t *w) __attribute__((warn_unused_result));
+int flow_setup(worker_t *w) __attribute__((warn_unused_result));
 void flow_shutdown(worker_t *w);
 
 #endif

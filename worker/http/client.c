@@ -1,6 +1,7 @@
 /* HTTP calls to other servers; see client.h. */
 
 #include "client.h"
+#include "../log.h"
 #include "../memory.h"
 #include "../worker.h"
 
@@ -563,7 +564,12 @@ int
 http_client_setup(worker_t *w)
 {
     w->http_client = http_client_new(w->base);
-    return w->http_client ? 0 : -1;
+    if (w->http_client == NULL) {
+        log_error(
+            "http client", "not set up", "refused by libcurl or libevent");
+        return -1;
+    }
+    return 0;
 }
 
 void
