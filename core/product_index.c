@@ -8,7 +8,9 @@
 #define KEY_WORDS_MAX 6 /* of a name; nobody types more of it */
 #define KEY_BYTES_MAX 240
 #define INFLECTED_WORDS 2
-#define WORD_LETTERS_MIN 4 /* words of names that count alone */
+/* Words that count alone, by the letters they need in a name, a keyword. */
+#define NAME_LETTERS_MIN 4
+#define KEYWORD_LETTERS_MIN 5
 #define NEAR_LETTERS_MIN 5
 #define NEAR_TWO_EDITS 8
 #define NEAR_LETTERS_MAX 32
@@ -135,6 +137,13 @@ is_plain(const sellify_folded_t *folded, const sellify_word_t *word)
     return 1;
 }
 
+/* "sacs" and "sac" are one key.  A final x stays: "prix" is no plural. */
+static size_t
+singular_length(const char *word, size_t len)
+{
+    return len >= 4 && word[len - 1] == 's' ? len - 1 : len;
+}
+
 /* The folded words of a text joined by spaces; how many. */
 static size_t
 join_words(const sellify_folded_t *folded, char *key, size_t *len)
@@ -156,6 +165,9 @@ join_words(const sellify_folded_t *folded, char *key, size_t *len)
             key[(*len)++] = ' ';
         }
         memcpy(key + *len, folded->data + word->start, n);
+        if (words <= INFLECTED_WORDS) {
+            n = singular_length(key + *len, n);
+        }
         *len += n;
     }
     return words;
@@ -187,15 +199,16 @@ collect_phrase(
         weight + (words > 1 ? 5 * (uint32_t) (words - 1) : 0));
 }
 
-/* The words of a name, each for itself.  make_room() counts on their number:
- * folding may make more words of a name than it has bytes / 4. */
+/* The words of a name or keyword, each for itself.  make_room() counts on their
+ * number: folding may make more words of a text than it has bytes / 4. */
 static int
-collect_words(collector_t *c, sellify_str_t name, uint32_t product)
+collect_words(
+    collector_t *c, sellify_str_t text, size_t letters, uint32_t product)
 {
     sellify_folded_t folded;
-    size_t most = 1 + name.len / 4;
+    size_t most = 1 + text.len / 4;
 
-    if (fold(c, name, &folded) != 0) {
+    if (fold(c, text, &folded) != 0) {
         return 0;
     }
     for (size_t i = 0; i < folded.word_count && i < most; i++) {
@@ -203,10 +216,11 @@ collect_words(collector_t *c, sellify_str_t name, uint32_t product)
         sellify_str_t key = { folded.data + word->start,
             word->end - word->start };
 
-        if (!(word->shape & SELLIFY_WORD_LETTERS) ||
-            key.len < WORD_LETTERS_MIN || key.len > KEY_BYTES_MAX) {
+        if (!(word->shape & SELLIFY_WORD_LETTERS) || key.len < letters ||
+            key.len > KEY_BYTES_MAX) {
             continue;
         }
+        key.len = singular_length(key.data, key.len);
         if (refer(c, key, is_plain(&folded, word), product,
                 SELLIFY_WEIGHT_WORD) != 0) {
             return -1;
@@ -224,12 +238,15 @@ collect(collector_t *c, const sellify_product_t *products, size_t count)
 
         if (collect_phrase(c, product->name, number, SELLIFY_WEIGHT_NAME) !=
                 0 ||
-            collect_words(c, product->name, number) != 0) {
+            collect_words(c, product->name, NAME_LETTERS_MIN, number) != 0) {
             return -1;
         }
         for (uint32_t k = 0; k < product->keyword_count; k++) {
-            if (collect_phrase(c, product->keywords[k], number,
-                    SELLIFY_WEIGHT_KEYWORD) != 0) {
+            sellify_str_t keyword = product->keywords[k];
+
+            if (collect_phrase(c, keyword, number, SELLIFY_WEIGHT_KEYWORD) !=
+                    0 ||
+                collect_words(c, keyword, KEYWORD_LETTERS_MIN, number) != 0) {
                 return -1;
             }
         }
@@ -467,7 +484,7 @@ sellify_product_index_near(const sellify_product_index_t *index,
 {
     const near_words_t *near = &index->near;
     const sellify_product_term_t *best = NULL;
-    sellify_str_t stem;
+    sellify_str_t stem, nearest = { "", 0 };
     uint32_t mask;
     int as_near = 0;
 
@@ -494,8 +511,12 @@ sellify_product_index_near(const sellify_product_index_t *index,
         if (found > allowed || found > *edits) {
             continue;
         }
+        if (found == *edits && sellify_str_equal(near->stems[i], nearest)) {
+            continue; /* "bijou" and "bijoux" */
+        }
         as_near = found == *edits;
         *edits = found;
+        nearest = near->stems[i];
         best = &index->terms[near->terms[i]];
     }
     return as_near ? NULL : best;
@@ -509,10 +530,11 @@ make_room(collector_t *c, const sellify_product_t *products, size_t count)
     size_t most = 0, longest = 0, slots = 64;
 
     for (size_t i = 0; i < count; i++) {
-        most += 2 + products[i].keyword_count + products[i].name.len / 4;
+        most += 2 + products[i].name.len / 4;
         longest =
             products[i].name.len > longest ? products[i].name.len : longest;
         for (uint32_t k = 0; k < products[i].keyword_count; k++) {
+            most += 2 + products[i].keywords[k].len / 4;
             longest = products[i].keywords[k].len > longest
                           ? products[i].keywords[k].len
                           : longest;
