@@ -87,6 +87,7 @@ worker_setup_base(worker_t *w)
     w->clock = SELLIFY_CLOCK_REAL;
     w->loop = memory_get(sizeof(*w->loop));
     w->turn = turn_new(&w->clock);
+    turn_hold_time(w->turn, w->options->hold_time);
     w->timers = timers_new();
     if (config != NULL) {
         event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

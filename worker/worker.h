@@ -61,6 +61,7 @@ typedef struct worker_options {
     const char *conf;        /* settings file, NULL for the default one */
     int listen_fd, admin_fd; /* bound and listening, non-blocking; -1 none */
     int ready_fd; /* gets one byte when the worker is ready; -1 none */
+    sellify_time_t hold_time; /* unit tests: time stands still; 0: it runs */
 } worker_options_t;
 
 /* The child's whole life; returns its exit status. */
