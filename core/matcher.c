@@ -254,6 +254,27 @@ add_pending(scan_t *s, const sellify_form_t *form, uint32_t last)
     s->pending[at] = (pending_t){ form, s->first, last };
 }
 
+/* Only pictures before the first or behind the last word, as the form asks. */
+static int
+is_anchored(const scan_t *s, unsigned anchors, uint32_t last)
+{
+    const sellify_word_t *words = s->folded->words;
+    size_t i;
+
+    for (i = s->first; (anchors & ANCHOR_START) && i > 0; i--) {
+        if (!(words[i - 1].shape & SELLIFY_WORD_EMOJI)) {
+            return 0;
+        }
+    }
+    for (i = last + 1; (anchors & ANCHOR_END) && i < s->folded->word_count;
+         i++) {
+        if (!(words[i].shape & SELLIFY_WORD_EMOJI)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static void
 arrive(scan_t *s, const sellify_node_t *node, uint32_t last, unsigned path)
 {
@@ -263,6 +284,9 @@ arrive(scan_t *s, const sellify_node_t *node, uint32_t last, unsigned path)
         const sellify_form_t *form = &s->m->ends[node->form + i];
         uint32_t flags = s->m->terms[form->term].flags;
 
+        if (form->anchors && !is_anchored(s, form->anchors, last)) {
+            continue;
+        }
         if ((path & PATH_GUARD) && !(flags & SELLIFY_TERM_GUARDED)) {
             continue;
         }
@@ -385,4 +409,26 @@ sellify_matcher_scan(
         }
     }
     settle(&s, UINT32_MAX);
+}
+
+int
+sellify_matcher_value(const sellify_matcher_t *m, const sellify_word_t *word,
+    uint32_t class_id, uint32_t *value)
+{
+    const sellify_node_t *node;
+    uint32_t i;
+
+    if (word->id == WORD_UNKNOWN || m->first[word->id] == 0) {
+        return 0;
+    }
+    node = &m->nodes[m->first[word->id]];
+    for (i = 0; i < node->forms; i++) {
+        const sellify_term_t *term = &m->terms[m->ends[node->form + i].term];
+        if (term->class_id == class_id &&
+            !(term->flags & SELLIFY_TERM_EXCEPTION)) {
+            *value = term->value;
+            return 1;
+        }
+    }
+    return 0;
 }

@@ -12,8 +12,11 @@
  *     service client      several words, any white space, apostrophe, hyphen,
  *                         comma or emoji between them, never . ! ? ; : /
  *     vais * tuer         * is none to three words of the same sentence
- *     # % de remise       # is any number in digits, % and currency signs are
- *                         words
+ *     # % de remise       # is any number in digits, #h one with letters
+ *                         behind it; % and currency signs are words
+ *     ^ non ^             ^ is the start or the end of the message, pictures
+ *                         left out
+ *     une ai!             ! at the very end makes the term FIRM
  *
  * Flags
  *   GUARDED    also found through leetspeak (r0b0t), look-alike signs
@@ -78,6 +81,11 @@ sellify_matcher_finish(sellify_matcher_builder_t *builder) SELLIFY_MUST_CHECK;
 /* The folding to fold with; valid as long as the matcher. */
 const sellify_folding_t *sellify_matcher_folding(const sellify_matcher_t *m);
 size_t sellify_matcher_terms(const sellify_matcher_t *m);
+
+/* The value of the one-word term of class `class_id` that `word` is, for a text
+ * that was scanned.  1 and *value, or 0. */
+int sellify_matcher_value(const sellify_matcher_t *matcher,
+    const sellify_word_t *word, uint32_t class_id, uint32_t *value);
 
 typedef struct {
     const sellify_term_t *term;

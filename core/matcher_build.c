@@ -51,6 +51,7 @@ struct sellify_matcher_builder {
     const char *fault;
     uint32_t ids[SELLIFY_TERM_WORDS_MAX * 2];
     size_t id_count, word_count, star_count;
+    unsigned anchors;
     char joined[SELLIFY_SKELETON_MAX + 16];
     size_t joined_len, joined_words;
     unsigned char fold_memory[16 + FOLDED_MAX * 24];
@@ -264,6 +265,11 @@ form_name(sellify_matcher_builder_t *b)
         used += (size_t) utf8proc_encode_char(
             utf8proc_tolower(codepoint), (uint8_t *) name + used);
     }
+    if (b->anchors & ANCHOR_START) {
+        name += 2;
+        used -= 2;
+    }
+    used -= b->anchors & ANCHOR_END ? 2 : 0;
     return (sellify_str_t){ name, used };
 }
 
@@ -292,7 +298,8 @@ lay_form(sellify_matcher_builder_t *b, const uint32_t *ids, size_t count)
         return SELLIFY_NO_MEMORY;
     }
     end = &b->ends[b->end_count++];
-    end->form = (sellify_form_t){ term, (uint32_t) name.len, name.data };
+    end->form = (sellify_form_t){ term, (uint16_t) name.len,
+        (uint16_t) b->anchors, name.data };
     end->next_plus_1 = b->nodes[node].ends_plus_1;
     b->nodes[node].ends_plus_1 = b->end_count;
     return NULL;
@@ -371,6 +378,15 @@ push_word(sellify_matcher_builder_t *b, const char *data, size_t len)
     return push_id(b, (uint32_t) id + WORD_FIRST);
 }
 
+/* ^ as the first or the last piece. */
+static const char *
+push_anchor(sellify_matcher_builder_t *b)
+{
+    b->joined_words = 99;
+    b->anchors |= b->id_count == 0 ? ANCHOR_START : ANCHOR_END;
+    return NULL;
+}
+
 static const char *
 push_star(sellify_matcher_builder_t *b)
 {
@@ -393,6 +409,12 @@ push_piece(sellify_matcher_builder_t *b, const char *piece, size_t len)
     const char *why = NULL;
     size_t error_at, i, from = piece[0] == '#';
 
+    if (b->anchors & ANCHOR_END) {
+        return "nothing may follow the last ^";
+    }
+    if (len == 1 && piece[0] == '^') {
+        return push_anchor(b);
+    }
     if (len == 1 && piece[0] == '*') {
         return push_star(b);
     }
@@ -450,6 +472,7 @@ add_form(sellify_matcher_builder_t *b)
 
     b->id_count = b->word_count = b->star_count = 0;
     b->joined_len = b->joined_words = 0;
+    b->anchors = 0;
     if (++b->forms > SELLIFY_TERM_FORMS_MAX) {
         return "brackets expand to more than 1024 forms";
     }
@@ -534,7 +557,6 @@ sellify_matcher_add(sellify_matcher_builder_t *b, const sellify_term_t *term)
 {
     char text[SELLIFY_TERM_BYTES_MAX + 1];
     sellify_term_t *copy;
-    const char *why;
 
     if (term->text.len > SELLIFY_TERM_BYTES_MAX) {
         return "longer than 512 bytes";
@@ -551,19 +573,19 @@ sellify_matcher_add(sellify_matcher_builder_t *b, const sellify_term_t *term)
     }
     copy = &b->terms[b->term_count];
     *copy = *term;
-    copy->text = sellify_region_copy(b->region, term->text);
+    if (term->text.len > 1 && term->text.data[term->text.len - 1] == '!') {
+        copy->flags |= SELLIFY_TERM_FIRM;
+        copy->text.len--;
+    }
+    copy->text = sellify_region_copy(b->region, copy->text);
     copy->sense = sellify_region_copy(b->region, term->sense);
     if (copy->text.data == NULL || copy->sense.data == NULL) {
         return SELLIFY_NO_MEMORY;
     }
     b->term_count++;
     b->forms = 0;
-    if (term->text.len > 0) {
-        memcpy(text, term->text.data, term->text.len);
-    }
-    text[term->text.len] = '\0';
-    why = expand(b, text, 0);
-    return why;
+    memcpy(text, copy->text.data, copy->text.len + 1);
+    return expand(b, text, 0);
 }
 
 static int

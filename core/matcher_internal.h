@@ -44,9 +44,13 @@ typedef struct {
 
 typedef struct {
     uint32_t term;
-    uint32_t name_len;
+    uint16_t name_len;
+    uint16_t anchors;
     const char *name;
 } sellify_form_t;
+
+#define ANCHOR_START 1u
+#define ANCHOR_END 2u
 
 struct sellify_matcher {
     sellify_folding_t folding;

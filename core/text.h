@@ -97,6 +97,10 @@ uint32_t sellify_text_chars(sellify_str_t source, size_t from, size_t to);
 void sellify_folded_chars(const sellify_folded_t *folded, size_t from,
     size_t to, uint32_t *start, uint32_t *end);
 
+/* The text without white space and invisible characters at both ends; the text
+ * must be UTF-8. */
+sellify_str_t sellify_text_trim(sellify_str_t text);
+
 /* NFC and trimmed of white space at both ends.  Needs sellify_fold_size(bytes)
  * of scratch, in which the result lies (or in source, if nothing changed).
  * 0, or -1 when not UTF-8 or it does not fit. */

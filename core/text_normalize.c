@@ -54,6 +54,14 @@ is_plainly_nfc(sellify_str_t text)
     return 1;
 }
 
+sellify_str_t
+sellify_text_trim(sellify_str_t text)
+{
+    sellify_str_t trimmed = text;
+
+    return trim(&trimmed) == 0 ? trimmed : text;
+}
+
 int
 sellify_text_normalize(sellify_str_t source, void *scratch, size_t scratch_size,
     sellify_str_t *result)

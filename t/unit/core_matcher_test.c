@@ -22,7 +22,7 @@ static const entry_t entries[] = {
     { "bot", WORD, SELLIFY_TERM_GUARDED, 0 },
     { "IA", WORD, SELLIFY_TERM_GUARDED, 0 },
     { "ai", WORD, SELLIFY_TERM_GUARDED, 0 },
-    { "une ai", WORD, SELLIFY_TERM_GUARDED | SELLIFY_TERM_FIRM, 0 },
+    { "une ai!", WORD, SELLIFY_TERM_GUARDED, 0 },
     { "[j|n|vous l] ai", WORD, SELLIFY_TERM_EXCEPTION, 1u << WORD },
     { "ai je", WORD, SELLIFY_TERM_EXCEPTION, 1u << WORD },
     { "chatbot", WORD, SELLIFY_TERM_GUARDED, 0 },
@@ -38,6 +38,8 @@ static const entry_t entries[] = {
     { "merci", THREAT, 0, 0 },
     { "🔪", THREAT, 0, 0 },
     { "non merci", THREAT, 0, 0 },
+    { "^ ok ^", THREAT, 0, 0 },
+    { "^ hein", THREAT, 0, 0 },
     { "le", COUNT, SELLIFY_TERM_COUNTED, 0 },
 };
 
@@ -152,7 +154,7 @@ test_several_words(void **state)
         "j\xE2\x80\x99"
         "appelle  la\n police",
         "appelle la police@2-21 police@15-21");
-    expect(state, "je vais tous vous tuer", "vais tuer@3-22");
+    expect(state, "je vais tous vous tuer", "vais * tuer@3-22");
     expect(state, "je vais vous. tuer", "");
     expect(state, "je vais a b c d tuer", "");
     expect(state, "non, merci", "non merci@0-10 merci@5-10");
@@ -163,6 +165,11 @@ test_several_words(void **state)
     expect(state, "le S.A.V", "s.a.v@3-8");
     expect(state, "non 🙂 merci", "non merci@0-11 merci@6-11");
     expect(state, "🔪", "🔪@0-1");
+    expect(state, "OK !", "ok@0-2");
+    expect(state, "👍 ok 👍", "ok@2-4");
+    expect(state, "ok je", "");
+    expect(state, "hein quoi", "hein@0-4");
+    expect(state, "oui hein", "");
 }
 
 static void
@@ -232,6 +239,8 @@ test_bad_terms(void **state)
         { "a *", "* must stand between words" },
         { "a * * b", "* must stand between words" },
         { "a * b * c * d", "more than 2 *" },
+        { "^", "empty after folding" },
+        { "a ^ b", "nothing may follow the last ^" },
         { "\xC3(", "not UTF-8" },
     };
     size_t i;
