@@ -68,6 +68,12 @@ keys_verify(worker_t *w, sellify_str_t key, http_identity_t *who)
     return 1;
 }
 
+size_t
+keys_count(const worker_t *w)
+{
+    return w->keys->count;
+}
+
 /* --- memory --- */
 
 static void

@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "metrics.h"
 #include "policy_seed.h"
 #include "publisher.h"
 #include "quotas.h"
@@ -342,6 +343,13 @@ publish_hours(worker_t *w, sellify_state_writer_t *writer)
 /* --- set-up --- */
 
 static void
+scrape(worker_t *w)
+{
+    metrics_set(w, METRIC_RULESET_VERSION, NULL, NULL,
+        (double) sellify_ruleset_version(policy_ruleset(w)));
+}
+
+static void
 log_faults(const sellify_faults_t *faults, const char *where)
 {
     for (size_t i = 0; i < faults->count && i < SELLIFY_FAULTS_MAX; i++) {
@@ -439,6 +447,7 @@ policy_setup(worker_t *w)
         return -1;
     }
     publisher_touch(w, PUBLISH_RULESET | PUBLISH_HOURS);
+    metrics_on_scrape(w, scrape);
     policy_routes_add(w);
     return 0;
 }

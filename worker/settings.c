@@ -90,7 +90,7 @@ static const setting_t settings_table[] = {
     { "SELLIFY_AI_CACHE_MAX_BYTES", SETTING_UINT, SETTING_RELOAD, AT(ai_cache_max_bytes), "67108864", NULL, 0, 2147483647 },
     { "SELLIFY_AI_CACHE_TTL_S", SETTING_UINT, SETTING_RELOAD, AT(ai_cache_ttl_s), "2592000", NULL, 0, 31536000 },
     { "SELLIFY_LOG_LEVEL", SETTING_LEVEL, SETTING_RELOAD, AT(log_level), "info", NULL, 0, 0 },
-    { "SELLIFY_TIMEZONE", SETTING_TEXT, 0, AT(timezone), "UTC", check_timezone, 0, 0 },
+    { "SELLIFY_TIMEZONE", SETTING_TEXT, 0, AT(timezone), "", check_timezone, 0, 0 },
     { "SELLIFY_INSTANCES", SETTING_LIST, SETTING_RELOAD, AT(instances), "", check_instance, 0, 0 },
     { "SELLIFY_ALERT_URL", SETTING_TEXT, SETTING_RELOAD, AT(alert_url), "", check_url, 0, 0 },
     { "SELLIFY_ANCHOR_FILE", SETTING_TEXT, 0, AT(anchor_file), "", check_path, 0, 0 },

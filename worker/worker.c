@@ -2,12 +2,23 @@
 
 #include "worker.h"
 #include "../core/version.h"
+#include "alerts.h"
+#include "audit.h"
+#include "conversations.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "keys.h"
+#include "license.h"
 #include "log.h"
 #include "memory.h"
+#include "metrics.h"
+#include "policy.h"
+#include "products.h"
 #include "publisher.h"
+#include "quotas.h"
+#include "scheduler.h"
 #include "simulation.h"
+#include "status.h"
 #include "store/setup.h"
 
 #include <errno.h>
@@ -31,8 +42,19 @@ static const worker_part_t worker_parts[] = {
     { "store",      store_setup,      store_shutdown },
     { "publisher",  publisher_setup,  publisher_shutdown },
     { "http",       http_setup,       http_shutdown },
+    { "metrics",    metrics_setup,    metrics_shutdown },
     { "http client", http_client_setup, http_client_shutdown },
     { "simulation", simulation_setup, simulation_shutdown },
+    { "policy",     policy_setup,     policy_shutdown },
+    { "license",    license_setup,    license_shutdown },
+    { "audit",      audit_setup,      audit_shutdown },
+    { "scheduler",  scheduler_setup,  scheduler_shutdown },
+    { "quotas",     quotas_setup,     quotas_shutdown },
+    { "keys",       keys_setup,       keys_shutdown },
+    { "products",   products_setup,   products_shutdown },
+    { "conversations", conversations_setup, conversations_shutdown },
+    { "alerts",     alerts_setup,     alerts_shutdown },
+    { "status",     status_setup,     status_shutdown },
 };
 /* clang-format on */
 #define WORKER_PARTS (sizeof(worker_parts) / sizeof(worker_parts[0]))
