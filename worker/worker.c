@@ -2,9 +2,11 @@
 
 #include "worker.h"
 #include "../core/version.h"
+#include "ai/ai.h"
 #include "alerts.h"
 #include "audit.h"
 #include "conversations.h"
+#include "flow/flow.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "keys.h"
@@ -20,6 +22,7 @@
 #include "simulation.h"
 #include "status.h"
 #include "store/setup.h"
+#include "whatsapp/whatsapp.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -54,6 +57,9 @@ static const worker_part_t worker_parts[] = {
     { "products",   products_setup,   products_shutdown },
     { "conversations", conversations_setup, conversations_shutdown },
     { "alerts",     alerts_setup,     alerts_shutdown },
+    { "ai",         ai_setup,         ai_shutdown },
+    { "whatsapp",   whatsapp_setup,   whatsapp_shutdown },
+    { "flow",       flow_setup,       flow_shutdown },
     { "status",     status_setup,     status_shutdown },
 };
 /* clang-format on */

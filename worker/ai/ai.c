@@ -71,15 +71,14 @@ generation_free(ai_generation_t *g)
     free(g);
 }
 
+/* The strings of `result` may lie in `g`: it goes when the caller has them. */
 static void
 generation_end(ai_generation_t *g, const ai_result_t *result)
 {
-    ai_done_fn done = g->done;
-    void *data = g->data;
-    worker_t *w = g->worker;
-
+    timers_cancel(g->worker->timers, &g->deadline);
+    generation_unlink(g);
+    g->done(g->worker, g->data, result);
     generation_free(g);
-    done(w, data, result);
 }
 
 /* Writes what is wrong with a text, for the next try. */
