@@ -3,8 +3,10 @@
 #include "settings_check.h"
 #include "../core/ruleset.h"
 #include "../core/clock.h"
+#include "../core/known_keys.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,6 +39,9 @@ const char *
 check_socket(const char *value)
 {
     struct sockaddr_un un;
+    if (value[0] != '/') {
+        return "is not an absolute path";
+    }
     return strlen(value) >= sizeof(un.sun_path)
                ? "the path is too long for a Unix socket (107 bytes)"
                : NULL;
@@ -103,19 +108,14 @@ check_digits(const char *value)
 const char *
 check_api_key(const char *value)
 {
-    static const char *const known[] = { "your-api-key-here", "your_api_key",
-        "changeme", "change-me", "default", "password", "secret", "example",
-        "test-key", "test_api_key", "dev-api-key", "admin" };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        size_t len = strlen(known[i]);
-        if (strncasecmp(value, known[i], len) == 0 &&
-            check_only(value + len, DIGITS "!-_.")) {
-            return "is a well-known key";
-        }
-    }
+    uint8_t hash[32];
     size_t len = strlen(value);
     if (len < CHECK_API_KEY_MIN || len > CHECK_API_KEY_MAX) {
         return "has not between 16 and 256 characters";
+    }
+    if (EVP_Digest(value, len, hash, NULL, EVP_sha256(), NULL) != 1 ||
+        sellify_key_is_known(hash)) {
+        return "is a well-known key";
     }
     if (strspn(value, (char[]){ value[0], '\0' }) == len) {
         return "is one character, repeated";
