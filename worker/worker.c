@@ -221,6 +221,17 @@ worker_second(worker_t *w)
     store_idle(w->store);
 }
 
+static void
+worker_finish(worker_t *w)
+{
+    uint64_t commits = turn_stats(w->turn)->commits;
+    turn_finish(w->turn);
+    if (turn_stats(w->turn)->commits != commits) {
+        metrics_observe(w, METRIC_COMMIT_DURATION, NULL,
+            (double) turn_stats(w->turn)->commit_us / 1e6);
+    }
+}
+
 void
 worker_pass(worker_t *w, int64_t wait_us)
 {
@@ -233,7 +244,7 @@ worker_pass(worker_t *w, int64_t wait_us)
     struct timeval tv = { wait / SELLIFY_SECOND, wait % SELLIFY_SECOND };
     evtimer_add(w->loop->timer, &tv);
     event_base_loop(w->base, EVLOOP_ONCE);
-    turn_finish(w->turn);
+    worker_finish(w);
     if (w->loop->ticked) {
         w->loop->ticked = 0;
         worker_second(w);

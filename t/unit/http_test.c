@@ -16,15 +16,15 @@
 #define KEY "X-API-Key: 0123456789abcdef-unit\r\n"
 
 static worker_fixture_t f;
-static int              handled;
-static http_request_t  *held;
+static int handled;
+static http_request_t *held;
 
 /* --- routes of this test --- */
 
 static void
 show(http_request_t *r)
 {
-    static char           text[1024];
+    static char text[1024];
     sellify_json_writer_t w;
     handled++;
     sellify_json_writer(&w, text, sizeof(text));
@@ -170,8 +170,7 @@ teardown(void **state)
 }
 
 static void
-ask(const char *method, const char *path, const char *headers,
-    const char *body)
+ask(const char *method, const char *path, const char *headers, const char *body)
 {
     fixture_ask(&f, FIXTURE_WORKER, method, path, headers, body);
 }
@@ -259,7 +258,7 @@ test_methods(void **state)
     static const char head[] =
         "HEAD /api/v1/u/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     fixture_send(&f, fd, head, sizeof(head) - 1);
-    char   answer[2048];
+    char answer[2048];
     size_t len = 0;
     for (int i = 0; i < 100; i++) {
         worker_pass(&f.w, 1000);
@@ -283,8 +282,8 @@ test_bodies(void **state)
     memset(big, ' ', 201);
     ask("POST", "/api/v1/u/json", NULL, "{}");
     assert_int_equal(200, f.status);
-    ask("POST", "/api/v1/u/json", "Content-Type: application/JSON; charset=utf-8\r\n",
-        "{}");
+    ask("POST", "/api/v1/u/json",
+        "Content-Type: application/JSON; charset=utf-8\r\n", "{}");
     assert_int_equal(200, f.status);
     ask("POST", "/api/v1/u/json", NULL, "");
     assert_problem(400);
@@ -402,8 +401,7 @@ static void
 test_keep_alive(void **state)
 {
     (void) state;
-    static const char request[] =
-        "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
     int fd = fixture_connect(&f, FIXTURE_WORKER);
     for (int i = 0; i < 3; i++) {
         fixture_send(&f, fd, request, sizeof(request) - 1);
@@ -423,11 +421,11 @@ static int
 send_held(const char *headers)
 {
     char request[512];
-    int  n = snprintf(request, sizeof(request),
-         "POST /api/v1/u/hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-         "Content-Type: application/json\r\nContent-Length: 2\r\n%s\r\n{}",
-         headers);
-    int  fd = fixture_connect(&f, FIXTURE_WORKER);
+    int n = snprintf(request, sizeof(request),
+        "POST /api/v1/u/hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\n%s\r\n{}",
+        headers);
+    int fd = fixture_connect(&f, FIXTURE_WORKER);
     fixture_send(&f, fd, request, (size_t) n);
     for (int i = 0; i < 100 && held == NULL; i++) {
         worker_pass(&f.w, 1000);
@@ -583,11 +581,11 @@ static int
 begin_request(const char *path)
 {
     char request[256];
-    int  n = snprintf(request, sizeof(request),
-         "POST /api/v1%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-         "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
-         path);
-    int  fd = fixture_connect(&f, FIXTURE_WORKER);
+    int n = snprintf(request, sizeof(request),
+        "POST /api/v1%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        path);
+    int fd = fixture_connect(&f, FIXTURE_WORKER);
     assert_int_equal(n, send(fd, request, (size_t) n, MSG_NOSIGNAL));
     return fd;
 }
@@ -595,15 +593,15 @@ begin_request(const char *path)
 static void
 limit_pages(int more)
 {
-    char          sql[64];
+    char sql[64];
     sqlite3_stmt *s = NULL;
     sqlite3_prepare_v2(f.w.store->db, "PRAGMA page_count", -1, &s, NULL);
     assert_int_equal(SQLITE_ROW, sqlite3_step(s));
     snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %d",
         sqlite3_column_int(s, 0) + more);
     sqlite3_finalize(s);
-    assert_int_equal(SQLITE_OK,
-        sqlite3_exec(f.w.store->db, sql, NULL, NULL, NULL));
+    assert_int_equal(
+        SQLITE_OK, sqlite3_exec(f.w.store->db, sql, NULL, NULL, NULL));
 }
 
 /* Eight requests, one of which fills the disk, wherever it stands among them:
@@ -614,7 +612,7 @@ test_disk_full(void **state)
     (void) state;
     int lost = 0;
     for (int at = 0; at < 8; at++) {
-        int  fds[8];
+        int fds[8];
         char name[8][32];
         limit_pages(2);
         for (int i = 0; i < 8; i++) {

@@ -14,14 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char       folder[64], conf[96];
+static char folder[64], conf[96];
 static settings_t s;
 
 static void
 clear_environment(void)
 {
     extern char **environ;
-    char        **e = environ;
+    char **e = environ;
     while (*e != NULL) {
         char name[128];
         if (strncmp(*e, "SELLIFY_", 8) == 0 &&
@@ -91,8 +91,8 @@ test_defaults(void **state)
     assert_string_equal("/run/sellify/admin.sock", s.admin_socket);
     assert_string_equal("/run/sellify/state", s.state_file);
     assert_string_equal("/var/lib/sellify/sellify.db", s.db);
-    assert_string_equal("/var/lib/sellify/sellify.db.secret",
-        s.master_secret_file);
+    assert_string_equal(
+        "/var/lib/sellify/sellify.db.secret", s.master_secret_file);
     assert_string_equal("/etc/machine-id", s.hwid_file);
     assert_string_equal("simulator", s.whatsapp_driver);
     assert_string_equal("UTC", s.timezone);
@@ -111,11 +111,10 @@ test_file_and_environment(void **state)
     (void) state;
     setenv("SELLIFY_DB", "/env/db", 1);
     setenv("SELLIFY_TIMEZONE", "", 1); /* set, and empty: the default */
-    assert_int_equal(0,
-        load("# comment\n\n  SELLIFY_DB = /file/db\r\n"
-             "SELLIFY_STATE_FILE=\"/file/state file\"\n"
-             "SELLIFY_INSTANCES=shop, other\tthird\n"
-             "SELLIFY_LOG_LEVEL=debug"));
+    assert_int_equal(0, load("# comment\n\n  SELLIFY_DB = /file/db\r\n"
+                             "SELLIFY_STATE_FILE=\"/file/state file\"\n"
+                             "SELLIFY_INSTANCES=shop, other\tthird\n"
+                             "SELLIFY_LOG_LEVEL=debug"));
     assert_string_equal("/env/db", s.db);
     assert_string_equal("/file/state file", s.state_file);
     assert_int_equal(3, s.instances.count);
@@ -244,7 +243,7 @@ static void
 test_secrets_do_not_show(void **state)
 {
     (void) state;
-    char  path[96], log[4096] = { 0 };
+    char path[96], log[4096] = { 0 };
     FILE *file;
     snprintf(path, sizeof(path), "%s/log", folder);
     file = fopen(path, "w");
@@ -295,7 +294,7 @@ test_documented(void **state)
 {
     (void) state;
     static char text[131072];
-    FILE       *file = fopen("docs/settings.md", "r");
+    FILE *file = fopen("docs/settings.md", "r");
     if (file == NULL) {
         skip(); /* not run from the top of the tree */
     }
@@ -311,7 +310,7 @@ test_documented(void **state)
     }
     for (char *p = text; (p = strstr(p, "`SELLIFY_")) != NULL; p++) {
         size_t n = strcspn(p + 1, "`");
-        int    known = n == strlen("SELLIFY_");
+        int known = n == strlen("SELLIFY_");
         for (size_t i = 0; settings_name(i) != NULL; i++) {
             known |= strlen(settings_name(i)) == n &&
                      memcmp(settings_name(i), p + 1, n) == 0;

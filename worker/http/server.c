@@ -9,6 +9,7 @@
 #include "../../core/version.h"
 #include "../log.h"
 #include "../memory.h"
+#include "../metrics.h"
 #include "exchange.h"
 
 #include <errno.h>
@@ -124,9 +125,25 @@ http_send_headers(http_exchange_t *x, struct evkeyvalq *headers)
     }
 }
 
+/* evhttp sends a body to HEAD too: it gets the length alone. */
+static void
+http_send_length(const http_exchange_t *x, struct evkeyvalq *headers)
+{
+    char length[24];
+    snprintf(length, sizeof(length), "%zu", x->answer.len);
+    evhttp_add_header(headers, "Content-Length", length);
+}
+
 static void
 http_note(const http_exchange_t *x)
 {
+    worker_t *w = x->server->worker;
+    const char *endpoint = x->route != NULL ? x->route->path : "none";
+    char status[8];
+    snprintf(status, sizeof(status), "%d", x->status);
+    metrics_add(w, METRIC_HTTP_REQUESTS, endpoint, status, 1);
+    metrics_observe(w, METRIC_HTTP_DURATION, endpoint,
+        (double) (sellify_clock_monotonic() - x->began) / 1e6);
     log_debug("http", "answered", "%s %d in %lld us, id %s",
         x->route != NULL ? x->route->path : "no route", x->status,
         (long long) (sellify_clock_monotonic() - x->began),
@@ -147,12 +164,17 @@ http_send(void *data, int committed)
     }
     struct evhttp_request *ev = x->ev;
     struct evbuffer *body = evbuffer_new();
-    if (body == NULL || (x->answer.len > 0 && evbuffer_add(body, x->answer.data,
-                                                  x->answer.len) != 0)) {
+    int head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
+    size_t len = head ? 0 : x->answer.len;
+    if (body == NULL ||
+        (len > 0 && evbuffer_add(body, x->answer.data, len) != 0)) {
         log_error("http", "no memory for an answer", NULL);
         abort();
     }
     http_send_headers(x, evhttp_request_get_output_headers(ev));
+    if (head) {
+        http_send_length(x, evhttp_request_get_output_headers(ev));
+    }
     int status = x->status;
     http_forget(x);
     evhttp_send_reply(ev, status, NULL, body);
