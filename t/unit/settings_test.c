@@ -95,7 +95,7 @@ test_defaults(void **state)
         "/var/lib/sellify/sellify.db.secret", s.master_secret_file);
     assert_string_equal("/etc/machine-id", s.hwid_file);
     assert_string_equal("simulator", s.whatsapp_driver);
-    assert_string_equal("UTC", s.timezone);
+    assert_string_equal("", s.timezone);
     assert_string_equal("", s.api_key);
     assert_int_equal(1, s.ai_providers.count);
     assert_string_equal("catalogue", s.ai_providers.items[0]);
