@@ -221,6 +221,16 @@ story_free(flow_story_t *story)
     store_release(&story->response);
 }
 
+static void
+details_time(sellify_json_writer_t *j, const char *name, int64_t when)
+{
+    char text[SELLIFY_RFC3339_MAX];
+
+    sellify_time_format(when, text);
+    sellify_json_key(j, name);
+    sellify_json_cstring(j, text);
+}
+
 /* Ids and times of the flow, for people and for `make run`. */
 static size_t
 story_details(const flow_context_t *ctx, char *out, size_t size)
@@ -234,13 +244,11 @@ story_details(const flow_context_t *ctx, char *out, size_t size)
     sellify_json_int(&j, job->id);
     sellify_json_key(&j, "driver");
     sellify_json_cstring(&j, job->driver);
-    sellify_json_key(&j, "received_at");
-    sellify_json_int(&j, job->first_at);
+    details_time(&j, "received_at", job->first_at);
     if (job->message_id[0] != '\0') {
         sellify_json_key(&j, "message_id");
         sellify_json_cstring(&j, job->message_id);
-        sellify_json_key(&j, "sending_at");
-        sellify_json_int(&j, job->sending_at);
+        details_time(&j, "sending_at", job->sending_at);
     }
     if (job->provider[0] != '\0') {
         sellify_json_key(&j, "provider");
