@@ -43,12 +43,13 @@ $(NGX_BUILD)/Makefile: config $(NGX_BUILD)/sources core/defaults.c
 	    || { tail -n 20 $(NGX_BUILD)/configure.log; exit 1; }
 	@touch $@
 
+# Put in place by rename: an nginx that runs on the old library would crash.
 # A missing engine would show only when nginx loads the library: say it now.
 $(MODULE): $(NGX_BUILD)/Makefile $(MODULE_SRC)
 	@echo "make $@"
 	@$(MAKE) -s -C $(NGX_SRC) -f $(NGX_BUILD)/Makefile $(if $(NGX_STATIC),,modules) \
 	    $(if $(wildcard $(NGX_SRC)/src/core/nginx.c),binary)
-	@$(if $(NGX_STATIC),touch $@,cp $(NGX_BUILD)/$(@F) $@)
+	@$(if $(NGX_STATIC),touch $@,cp $(NGX_BUILD)/$(@F) $@.new && mv $@.new $@)
 	@! nm -D --undefined-only $@ 2>/dev/null | grep ' sellify_' \
 	    || echo "module: these functions are missing"
 

@@ -128,9 +128,9 @@ ngx_http_sellify_ready(
 
     } else if (!live->seen || !ngx_http_sellify_state_fresh(ready.smcf)) {
         ready.ready = 0;
-        ready.state = live->result == SELLIFY_STATE_OK
-                          ? "stale"
-                          : sellify_state_result_name(live->result);
+        ready.state = live->result == SELLIFY_STATE_OK      ? "stale"
+                      : live->result == SELLIFY_STATE_ERROR ? "missing"
+                                                            : "unusable";
         ready.worker = "down";
         ready.license = "unknown";
         ready.database = SELLIFY_HEALTH_DOWN;

@@ -204,6 +204,10 @@ ngx_http_sellify_body(ngx_http_request_t *r, sellify_str_t *body)
             continue;
         }
 
+        if (!b->in_file) {
+            continue; /* the empty last buffer of a chunked body */
+        }
+
         n = ngx_read_file(
             b->file, p, (size_t) (b->file_last - b->file_pos), b->file_pos);
         if (n != b->file_last - b->file_pos) {

@@ -338,10 +338,35 @@ publish(state_t *s)
     }
 }
 
+/* The parent says the process id, for the suite to end it. */
+static void
+keep_alive(state_t *s)
+{
+    int tick;
+    pid_t pid = fork();
+
+    if (pid == -1) {
+        die("cannot fork", strerror(errno));
+    }
+
+    if (pid > 0) {
+        printf("%d\n", (int) pid);
+        return;
+    }
+
+    close(0);
+    close(1);
+    close(2);
+
+    for (tick = 0; tick < 4 * s->stay; tick++) {
+        usleep(250000);
+        publish(s);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
-    int tick;
     state_t s;
 
     if (argc != 2) {
@@ -365,15 +390,8 @@ main(int argc, char **argv)
 
     publish(&s);
 
-    if (s.stay && fork() == 0) {
-        close(0);
-        close(1);
-        close(2);
-
-        for (tick = 0; tick < 4 * s.stay; tick++) {
-            usleep(250000);
-            publish(&s);
-        }
+    if (s.stay) {
+        keep_alive(&s);
     }
 
     return 0;
