@@ -51,7 +51,7 @@ $(MODULE): $(NGX_BUILD)/Makefile $(MODULE_SRC)
 	    $(if $(wildcard $(NGX_SRC)/src/core/nginx.c),binary)
 	@$(if $(NGX_STATIC),touch $@,cp $(NGX_BUILD)/$(@F) $@.new && mv $@.new $@)
 	@! nm -D --undefined-only $@ 2>/dev/null | grep ' sellify_' \
-	    || echo "module: these functions are missing"
+	    || { rm -f $@; echo "module: these functions are missing"; exit 1; }
 
 # --- what the suites in t/ need ---
 
@@ -59,9 +59,7 @@ $(BUILD)/state-writer: t/bin/state-writer.c $(BUILD)/libsellify_core.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libsellify_core.a \
 	    -Wl,--wrap=sellify_clock_monotonic $(CORE_LIBS) $(LDFLAGS)
 
-ifneq ($(wildcard conf/lexicons/fr.json),)
 module unit: $(BUILD)/state-writer
-endif
 -include $(BUILD)/state-writer.d
 
 print-test-nginx-env: ## variables with which CPAN's Test::Nginx runs t/*.t
