@@ -87,9 +87,8 @@ sellify_pattern_match(const sellify_pattern_t *pattern, sellify_str_t text,
     void (*found)(void *context, size_t start, size_t end), void *context)
 {
     stack_block_t block;
-    pcre2_general_context *memory =
-        pcre2_general_context_create(stack_alloc, stack_free, &block);
-    pcre2_match_data *data = memory ? pcre2_match_data_create(1, memory) : NULL;
+    pcre2_general_context *memory;
+    pcre2_match_data *data;
     PCRE2_SIZE at = 0;
     int result, matches = 0;
 
