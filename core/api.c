@@ -100,22 +100,24 @@ static const sellify_json_field_t decision_fields[] = {
         OF(decision, type), 0 },
 };
 
+/* The next part of a seed: order and place count, so that a conversation named
+ * like an instance is not taken for it. */
+static uint64_t
+mix(uint64_t seed, sellify_str_t part)
+{
+    sellify_rng_t rng = sellify_rng(seed);
+
+    seed = sellify_rng_next(&rng);
+    return part.len > 0 ? seed ^ sellify_rng_seed_of(part) : seed;
+}
+
 /* The same message of the same conversation always draws the same jitter. */
 static uint64_t
 seed_of(const decision_body_t *body)
 {
     uint64_t seed = sellify_rng_seed_of(body->message);
-    sellify_rng_t rng;
 
-    if (body->conversation_id.len > 0) {
-        rng = sellify_rng(seed ^ sellify_rng_seed_of(body->conversation_id));
-        seed = sellify_rng_next(&rng);
-    }
-    if (body->instance.len > 0) {
-        rng = sellify_rng(seed ^ sellify_rng_seed_of(body->instance));
-        seed = sellify_rng_next(&rng);
-    }
-    return seed;
+    return mix(mix(seed, body->conversation_id), body->instance);
 }
 
 int

@@ -1,7 +1,7 @@
 /*
  * The policy document: every member, its range and its default, in tables.
- * docs/policy.md and conf/policy.schema.json say the same; scripts/check and a
- * unit test compare them.
+ * docs/policy.md and conf/policy.schema.json say the same; a unit test compares
+ * all three.
  */
 #include "ruleset_internal.h"
 
@@ -620,7 +620,8 @@ compare_instances(const void *a, const void *b)
     size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
     int order = memcmp(x->name.data, y->name.data, len);
 
-    return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
+    return order ? order
+                 : (x->name.len > y->name.len) - (x->name.len < y->name.len);
 }
 
 /* After limits itself: what an instance does not say is the policy's. */

@@ -191,6 +191,16 @@ check_lexicon_names(compile_t *c, sellify_document_t *doc)
 /* --- what the policy adds --- */
 
 static void
+refused(sellify_document_t *doc, const char *problem)
+{
+    if (problem == SELLIFY_NO_MEMORY) {
+        sellify_document_no_memory(doc);
+    } else if (problem != NULL) {
+        sellify_document_fault(doc, (sellify_str_t){ 0 }, "%s", problem);
+    }
+}
+
+static void
 read_checks(compile_t *c, sellify_document_t *doc, const char *name,
     sellify_str_t value, sellify_check_class_t class_id)
 {
@@ -218,13 +228,9 @@ read_contacts(compile_t *c, sellify_document_t *doc)
             &contacts, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
             size_t inner = sellify_document_enter_index(doc, i);
-            const char *problem =
-                sellify_validator_contact(c->target.validator, contacts[i]);
 
-            if (problem != NULL) {
-                sellify_document_fault(
-                    doc, (sellify_str_t){ 0 }, "%s", problem);
-            }
+            refused(doc,
+                sellify_validator_contact(c->target.validator, contacts[i]));
             sellify_document_leave(doc, inner);
         }
     }
@@ -263,7 +269,7 @@ read_pattern(compile_t *c, sellify_document_t *doc, sellify_str_t value)
 {
     size_t before = c->faults->count;
     written_pattern_t written = { .name = { "", 0 } };
-    const char *problem;
+    size_t depth;
     int rule;
 
     sellify_document_members(doc, value, pattern_members,
@@ -274,21 +280,16 @@ read_pattern(compile_t *c, sellify_document_t *doc, sellify_str_t value)
     }
     rule = violation_parse(written.rule);
     if (rule < 0) {
-        size_t depth = sellify_document_enter(doc, sellify_str("rule"));
-
+        depth = sellify_document_enter(doc, sellify_str("rule"));
         sellify_document_fault(
             doc, written.rule, "must be a rule such as \"promise\"");
         sellify_document_leave(doc, depth);
         return;
     }
-    problem = sellify_validator_pattern(
-        c->target.validator, rule, written.name, written.pattern);
-    if (problem != NULL) {
-        size_t depth = sellify_document_enter(doc, sellify_str("pattern"));
-
-        sellify_document_fault(doc, (sellify_str_t){ 0 }, "%s", problem);
-        sellify_document_leave(doc, depth);
-    }
+    depth = sellify_document_enter(doc, sellify_str("pattern"));
+    refused(doc, sellify_validator_pattern(
+                     c->target.validator, rule, written.name, written.pattern));
+    sellify_document_leave(doc, depth);
 }
 
 static void
