@@ -21,6 +21,7 @@ one(store_t *store, sqlite3_stmt *s, alert_row_t *row, sellify_str_t *text)
     store_result_t result = store_step(store, s);
 
     if (result == STORE_OK) {
+        memset(row, 0, sizeof(*row));
         row->id = sqlite3_column_int64(s, 0);
         row->severity = sqlite3_column_int(s, 1);
         copy(row->reason, sizeof(row->reason), store_text(s, 2));

@@ -19,6 +19,7 @@ copy(char *out, size_t size, sellify_str_t text)
 static void
 fill(sqlite3_stmt *s, chat_row_t *row)
 {
+    memset(row, 0, sizeof(*row)); /* nothing of the stack leaks out */
     row->id = sqlite3_column_int64(s, 0);
     copy(row->public_id, sizeof(row->public_id), store_text(s, 1));
     row->instance_id = sqlite3_column_int64(s, 2);
