@@ -332,7 +332,7 @@ keys_and_instances(void **state)
     send_it(f, &request);
     assert_int_equal(f->outcome, SEND_RETRY);
     assert_string_equal(f->reason, "unknown instance");
-    /* names the key of no header line */
+    /* no header can carry it: no call is made */
     f->w.settings.whatsapp_key[3] = '\n';
     send_it(f, &request);
     assert_int_equal(f->outcome, SEND_RETRY);
