@@ -1,6 +1,7 @@
 /* Conversations over HTTP: list, one with its messages. */
 #include "conversations.h"
 
+#include "flow/pending.h"
 #include "http/list.h"
 #include "store/conversations_store.h"
 #include "text_mask.h"
@@ -8,6 +9,7 @@
 #include <stdio.h>
 
 #define MESSAGES_MAX 200 /* the newest ones; older ones by cursor */
+#define PENDING_MAX 8    /* flows of a chat; more than three are a fault */
 #define SCAN_MAX 2000    /* rows looked at for one page */
 
 typedef struct {
@@ -248,6 +250,8 @@ typedef struct {
     chat_view_t view;
     chat_message_t *messages;
     int count, personal;
+    flow_pending_t pending[PENDING_MAX];
+    int pending_count;
 } chat_detail_t;
 
 static void
@@ -265,6 +269,7 @@ write_detail(sellify_json_writer_t *w, void *data)
 
         sellify_json_object(w);
         time_member(w, "at", m->at);
+        name_member(w, "message_id", m->id_read);
         sellify_json_key(w, "from_me");
         sellify_json_bool(w, m->from_me);
         name_member(w, "origin", m->origin);
@@ -272,6 +277,12 @@ write_detail(sellify_json_writer_t *w, void *data)
         sellify_json_key(w, "text");
         text_mask_write(w, m->text, d->personal);
         sellify_json_object_end(w);
+    }
+    sellify_json_array_end(w);
+    sellify_json_key(w, "pending");
+    sellify_json_array(w);
+    for (int i = 0; i < d->pending_count; i++) {
+        flow_pending_write(w, &d->pending[i]);
     }
     sellify_json_array_end(w);
     sellify_json_object_end(w);
@@ -325,6 +336,10 @@ get_one(http_request_t *request)
     if (result == STORE_OK) {
         result = load_messages(
             request, &detail, list.has_paging ? list.limit : MESSAGES_MAX);
+    }
+    if (result == STORE_OK) {
+        result = flow_pending(request->worker, detail.view.row.id,
+            detail.pending, PENDING_MAX, &detail.pending_count);
     }
     if (result == STORE_FAILED) {
         answer_failure(request);

@@ -644,6 +644,29 @@ test_own_waits(void **state)
 
 /* --- night, quota, connection --- */
 
+/* GET /conversations/{id} shows why the only chat's message waits. */
+static void
+assert_pending(worker_fixture_t *f, const char *step, const char *reason,
+    const char *rule)
+{
+    cJSON *list = ask(f, "/api/v1/conversations"), *chat;
+    const cJSON *row;
+    char path[128];
+
+    snprintf(path, sizeof(path), "/api/v1/conversations/%s",
+        member(cJSON_GetArrayItem(items(list), 0), "id"));
+    cJSON_Delete(list);
+    chat = ask(f, path);
+    row = cJSON_GetArrayItem(
+        cJSON_GetObjectItemCaseSensitive(chat, "pending"), 0);
+    assert_non_null(row);
+    assert_string_equal(member(row, "step"), step);
+    assert_string_equal(member(row, "reason"), reason);
+    assert_string_equal(member(row, "rule"), rule);
+    assert_string_not_equal(member(row, "due_at"), "");
+    cJSON_Delete(chat);
+}
+
 static void
 test_night(void **state)
 {
@@ -654,6 +677,7 @@ test_night(void **state)
     says(f, AWA, "IN1", "Bonjour");
     pass(f, 10);
     assert_int_equal(depth(f, FLOW_HELD), 1);
+    assert_pending(f, "held", "outside-hours", "outside-hours");
     says(f, AWA, "IN2", "c'est combien le sac ?");
     pass(f, 10);
     assert_int_equal(depth(f, FLOW_HELD), 1); /* joined */

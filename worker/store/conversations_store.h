@@ -63,7 +63,8 @@ typedef struct {
     int64_t       conversation_id, instance_id, at;
     int           from_me;
     char          origin[16], type[16];
-    sellify_str_t message_id; /* not filled when read */
+    sellify_str_t message_id; /* when read: lies in `id_read` */
+    char          id_read[128];
     sellify_str_t text;       /* data NULL: none; release it when read */
 } chat_message_t;
 

@@ -360,6 +360,24 @@ flow_store_wake(store_t *store, int64_t conversation_id, int step, int64_t now)
 }
 
 store_result_t
+flow_store_open(
+    store_t *store, int64_t conversation_id, int64_t after, int64_t *id)
+{
+    sqlite3_stmt *s = store_statement(store,
+        "SELECT id FROM jobs WHERE conversation_id = ?1 AND step < 16"
+        " AND id > ?2 ORDER BY id LIMIT 1");
+
+    if (s == NULL) {
+        return STORE_FAILED;
+    }
+
+    store_bind_int(s, 1, conversation_id);
+    store_bind_int(s, 2, after);
+
+    return one_integer(store, s, id);
+}
+
+store_result_t
 flow_store_by_reason(store_t *store, int64_t instance_id, int step,
     const char *reason, int64_t after, int64_t *id)
 {

@@ -66,6 +66,9 @@ store_result_t flow_store_in_steps(store_t *store, int64_t conversation_id,
 /* Lets the jobs of a chat in `step` that wait for an event fall due. */
 store_result_t
 flow_store_wake(store_t *store, int64_t conversation_id, int step, int64_t now);
+/* The chat's next job under way with an id above `after`. */
+store_result_t flow_store_open(
+    store_t *store, int64_t conversation_id, int64_t after, int64_t *id);
 /* A job of an instance in `step` for `reason`, with an id above `after`. */
 store_result_t flow_store_by_reason(store_t *store, int64_t instance_id,
     int step, const char *reason, int64_t after, int64_t *id);

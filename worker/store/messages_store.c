@@ -58,7 +58,8 @@ messages_store_before(
     store_t *store, int64_t conversation_id, int64_t before, chat_message_t *m)
 {
     sqlite3_stmt *s = store_statement(store,
-        "SELECT id, at, from_me, origin, type, text_sealed FROM messages"
+        "SELECT id, at, from_me, origin, type, text_sealed, message_id"
+        " FROM messages"
         " WHERE conversation_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1");
     sellify_str_t text;
     store_result_t result;
@@ -80,6 +81,10 @@ messages_store_before(
             m->origin, sizeof(m->origin), "%.*s", (int) text.len, text.data);
         text = store_text(s, 4);
         snprintf(m->type, sizeof(m->type), "%.*s", (int) text.len, text.data);
+        text = store_text(s, 6);
+        snprintf(
+            m->id_read, sizeof(m->id_read), "%.*s", (int) text.len, text.data);
+        m->message_id = sellify_str_of(m->id_read);
         result =
             store_open_sealed(store, s, 5, "messages", m->id, "text", &m->text);
     }
