@@ -18,8 +18,8 @@ typedef int64_t sellify_time_t;
 typedef struct {
     sellify_time_t real_base;
     sellify_time_t simulated_base;
-    uint32_t       rate; /* simulated seconds per real second, 1..RATE_MAX */
-    uint32_t       reserved;
+    uint32_t rate; /* simulated seconds per real second, 1..RATE_MAX */
+    uint32_t reserved;
 } sellify_clock_t;
 
 /* The identity mapping: simulated time is real time. */
@@ -36,16 +36,16 @@ int64_t sellify_clock_monotonic(void);
 sellify_time_t sellify_clock_now(const sellify_clock_t *clock);
 
 /* The same for a given real time; pure. */
-sellify_time_t sellify_clock_map(const sellify_clock_t *clock,
-    sellify_time_t real);
+sellify_time_t
+sellify_clock_map(const sellify_clock_t *clock, sellify_time_t real);
 
 /* Real microseconds until the mapped clock shows `when`; 0 if it has. */
-int64_t sellify_clock_real_until(const sellify_clock_t *clock,
-    sellify_time_t now, sellify_time_t when);
+int64_t sellify_clock_real_until(
+    const sellify_clock_t *clock, sellify_time_t now, sellify_time_t when);
 
 /* A mapping under which it is `simulated` at the real time `real`. */
-sellify_clock_t sellify_clock_at(sellify_time_t real, sellify_time_t simulated,
-    uint32_t rate);
+sellify_clock_t
+sellify_clock_at(sellify_time_t real, sellify_time_t simulated, uint32_t rate);
 
 /* "2026-11-22T15:51:19Z" (or with .mmm when not on a whole second).
  * `out` holds at least SELLIFY_RFC3339_MAX bytes, NUL included.

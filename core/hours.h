@@ -8,7 +8,7 @@
 
 #include "zone.h"
 
-#define SELLIFY_HOURS_RANGES 6     /* per weekday */
+#define SELLIFY_HOURS_RANGES 6 /* per weekday */
 #define SELLIFY_HOURS_HOLIDAYS 64
 #define SELLIFY_HOURS_INTERVALS 96 /* published, about two weeks */
 
@@ -19,10 +19,10 @@ typedef struct {
 
 typedef struct {
     sellify_hours_range_t ranges[7][SELLIFY_HOURS_RANGES]; /* 0 is Monday */
-    uint8_t               count[7];
-    int64_t               holidays[SELLIFY_HOURS_HOLIDAYS]; /* day numbers */
-    size_t                holiday_count;
-    int                   always; /* no hours in the policy: always active */
+    uint8_t count[7];
+    int64_t holidays[SELLIFY_HOURS_HOLIDAYS]; /* day numbers */
+    size_t holiday_count;
+    int always; /* no hours in the policy: always active */
 } sellify_hours_t;
 
 typedef struct {
@@ -41,7 +41,7 @@ int sellify_hours_active(const sellify_interval_t *intervals, size_t count,
     int64_t known_until, int64_t now);
 
 /* Start of the next interval after `now`, 0 when none is known. */
-int64_t sellify_hours_next(const sellify_interval_t *intervals, size_t count,
-    int64_t now);
+int64_t sellify_hours_next(
+    const sellify_interval_t *intervals, size_t count, int64_t now);
 
 #endif

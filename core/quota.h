@@ -22,7 +22,7 @@ typedef enum {
 #define SELLIFY_KINDS 3
 
 const char *sellify_kind_name(sellify_kind_t kind); /* "text" ... */
-int         sellify_kind_parse(sellify_str_t name); /* or -1 */
+int sellify_kind_parse(sellify_str_t name);         /* or -1 */
 
 /* Which counter; also the order of the arrays below. */
 typedef enum {
@@ -48,13 +48,13 @@ typedef struct {
 /* `used` is sent plus reserved.  A counter is meaningful until the end of the
  * window that was running when it was last touched. */
 typedef struct {
-    uint32_t                used[SELLIFY_QUOTA_TYPES];
+    uint32_t used[SELLIFY_QUOTA_TYPES];
     sellify_quota_windows_t windows;
 } sellify_quota_counters_t;
 
 /* The windows that contain `now` (UTC seconds). */
-void sellify_quota_windows_at(const sellify_zone_t *zone, int64_t now,
-    sellify_quota_windows_t *windows);
+void sellify_quota_windows_at(
+    const sellify_zone_t *zone, int64_t now, sellify_quota_windows_t *windows);
 
 /* Zeroes the counters whose window has ended and, when a zone is given, moves
  * those windows on to the ones that contain `now`.  Returns a bit per reset
@@ -71,11 +71,11 @@ uint32_t sellify_quota_remaining(const sellify_quota_counters_t *counters,
     int64_t now);
 
 typedef struct {
-    int      can_send;
-    int64_t  next_at;    /* UTC seconds when the latest exhausted window ends;
+    int can_send;
+    int64_t next_at;    /* UTC seconds when the latest exhausted window ends;
                             0 when can_send */
-    uint32_t remaining;  /* of this kind: the least over the limits it costs */
-    unsigned exhausted;  /* a bit (1 << type) per exhausted counter */
+    uint32_t remaining; /* of this kind: the least over the limits it costs */
+    unsigned exhausted; /* a bit (1 << type) per exhausted counter */
 } sellify_quota_answer_t;
 
 void sellify_quota_check(const sellify_quota_counters_t *counters,
@@ -85,8 +85,8 @@ void sellify_quota_check(const sellify_quota_counters_t *counters,
 /* Adds or takes back what one message of a kind costs.  Taking never goes
  * below zero; adding saturates. */
 void sellify_quota_add(sellify_quota_counters_t *counters, sellify_kind_t kind);
-void sellify_quota_take(sellify_quota_counters_t *counters,
-    sellify_kind_t kind);
+void
+sellify_quota_take(sellify_quota_counters_t *counters, sellify_kind_t kind);
 
 /* Share of the tightest limit in use, 0..1000 and more. */
 uint32_t sellify_quota_pressure(const sellify_quota_counters_t *counters,

@@ -25,7 +25,7 @@ typedef struct {
 uint64_t sellify_rng_seed_of(sellify_str_t text);
 
 sellify_rng_t sellify_rng(uint64_t seed);
-uint64_t      sellify_rng_next(sellify_rng_t *rng);
+uint64_t sellify_rng_next(sellify_rng_t *rng);
 
 /* Uniform in [low, high], both included, without modulo bias; low <= high. */
 uint64_t sellify_rng_between(sellify_rng_t *rng, uint64_t low, uint64_t high);

@@ -20,25 +20,25 @@ typedef struct {
 
 typedef struct {
     sellify_zone_step_t steps[SELLIFY_ZONE_STEPS]; /* ascending by from */
-    size_t              count;                     /* 0 means UTC */
+    size_t count;                                  /* 0 means UTC */
 } sellify_zone_t;
 
 typedef struct {
-    int     year, month, day; /* 1..12, 1..31 */
-    int     hour, minute, second;
-    int     weekday; /* 1 Monday .. 7 Sunday, ISO 8601 */
+    int year, month, day; /* 1..12, 1..31 */
+    int hour, minute, second;
+    int weekday;        /* 1 Monday .. 7 Sunday, ISO 8601 */
     int64_t day_number; /* days since 1970-01-01, local */
 } sellify_civil_t;
 
 int32_t sellify_zone_offset(const sellify_zone_t *zone, int64_t utc_seconds);
-void    sellify_zone_civil(const sellify_zone_t *zone, int64_t utc_seconds,
-       sellify_civil_t *civil);
+void sellify_zone_civil(
+    const sellify_zone_t *zone, int64_t utc_seconds, sellify_civil_t *civil);
 
 /* The first instant (UTC seconds) at which the local clock shows or has passed
  * `second_of_day` (0..86400) of the local day `day_number`.  In a DST gap this
  * is the end of the gap; in an overlap the first of the two. */
-int64_t sellify_zone_instant(const sellify_zone_t *zone, int64_t day_number,
-    int32_t second_of_day);
+int64_t sellify_zone_instant(
+    const sellify_zone_t *zone, int64_t day_number, int32_t second_of_day);
 
 int64_t sellify_days_from_civil(int year, int month, int day);
 
