@@ -243,7 +243,7 @@ step(sellify_matcher_builder_t *b, uint32_t node, uint32_t word)
     return target;
 }
 
-/* The form's text in small letters, for people. */
+/* The form's text for people: small letters, single spaces, no anchors. */
 static sellify_str_t
 form_name(sellify_matcher_builder_t *b)
 {
@@ -262,14 +262,17 @@ form_name(sellify_matcher_builder_t *b)
             break;
         }
         at += (size_t) size;
-        used += (size_t) utf8proc_encode_char(
-            utf8proc_tolower(codepoint), (uint8_t *) name + used);
+        if (codepoint == '^' ||
+            (codepoint <= ' ' && (used == 0 || name[used - 1] == ' '))) {
+            continue;
+        }
+        codepoint = codepoint <= ' ' ? ' ' : utf8proc_tolower(codepoint);
+        used +=
+            (size_t) utf8proc_encode_char(codepoint, (uint8_t *) name + used);
     }
-    if (b->anchors & ANCHOR_START) {
-        name += 2;
-        used -= 2;
+    while (used > 0 && name[used - 1] == ' ') {
+        used--;
     }
-    used -= b->anchors & ANCHOR_END ? 2 : 0;
     return (sellify_str_t){ name, used };
 }
 
