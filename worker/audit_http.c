@@ -590,9 +590,9 @@ get_one(http_request_t *request)
 
 static const http_route_t routes[] = {
     { HTTP_POST, "/audit", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_DECIDE, 0,
-        HTTP_ROUTE_BARE, post_audit },
-    { HTTP_POST, "/audit/log", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_DECIDE, 0, 0,
-        post_audit_log },
+        HTTP_ROUTE_BARE | HTTP_ROUTE_IDEMPOTENT, post_audit },
+    { HTTP_POST, "/audit/log", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_DECIDE, 0,
+        HTTP_ROUTE_IDEMPOTENT, post_audit_log },
     { HTTP_GET, "/audit", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_READ, 0,
         HTTP_ROUTE_BARE, get_audit },
     { HTTP_GET, "/audit/{id}", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_READ, 0, 0,

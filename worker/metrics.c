@@ -96,15 +96,16 @@ static const double bounds[BUCKETS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01,
 
 typedef struct {
     char a[METRICS_LABEL_MAX + 1], b[METRICS_LABEL_MAX + 1];
-    uint8_t used, family;
+    uint8_t family;
     uint64_t count; /* counter; or observations */
     double value;   /* gauge; or sum of the observations */
     uint64_t buckets[BUCKETS];
 } series_t;
 
 struct metrics {
-    series_t *slots;
+    series_t *series; /* in the order of their first use */
     size_t count;
+    uint16_t *slots; /* hash to place in `series` plus one; 0: free */
     void (*hooks[HOOKS_MAX])(worker_t *w);
     size_t hook_count;
 };
@@ -156,8 +157,8 @@ find(worker_t *w, metric_t family, const char *a, const char *b)
     copy_label(label_a, a);
     copy_label(label_b, b);
     at = hash_of(family, label_a, label_b) % SLOTS;
-    for (; m->slots[at].used; at = (at + 1) % SLOTS) {
-        series_t *s = &m->slots[at];
+    for (; m->slots[at] != 0; at = (at + 1) % SLOTS) {
+        series_t *s = &m->series[m->slots[at] - 1];
 
         if (s->family == family && strcmp(s->a, label_a) == 0 &&
             strcmp(s->b, label_b) == 0) {
@@ -169,13 +170,13 @@ find(worker_t *w, metric_t family, const char *a, const char *b)
         metrics_add(w, METRIC_SERIES_DROPPED, NULL, NULL, 1);
         return NULL;
     }
-    m->count++;
-    memset(&m->slots[at], 0, sizeof(m->slots[at]));
-    m->slots[at].used = 1;
-    m->slots[at].family = (uint8_t) family;
-    memcpy(m->slots[at].a, label_a, sizeof(label_a));
-    memcpy(m->slots[at].b, label_b, sizeof(label_b));
-    return &m->slots[at];
+    series_t *fresh = &m->series[m->count++];
+    m->slots[at] = (uint16_t) m->count;
+    memset(fresh, 0, sizeof(*fresh));
+    fresh->family = (uint8_t) family;
+    memcpy(fresh->a, label_a, sizeof(label_a));
+    memcpy(fresh->b, label_b, sizeof(label_b));
+    return fresh;
 }
 
 void
@@ -247,25 +248,25 @@ metrics_committed(worker_t *w, metric_t family, const char *a, const char *b)
     turn_effect(w->turn, count_pending, p);
 }
 
-/* The hash has no deletion, so the others move to a fresh one. */
+/* The hash has no deletion, so it is filled again. */
 void
 metrics_clear(worker_t *w, metric_t family)
 {
     struct metrics *m = w->metrics;
-    series_t *old = m->slots;
+    size_t count = m->count;
 
-    m->slots = memory_get(SLOTS * sizeof(*m->slots));
+    memset(m->slots, 0, SLOTS * sizeof(*m->slots));
     m->count = 0;
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (old[i].used && old[i].family != family) {
-            series_t *s = find(w, old[i].family, old[i].a, old[i].b);
+    for (size_t i = 0; i < count; i++) {
+        if (m->series[i].family != family) {
+            series_t keep = m->series[i];
+            series_t *s = find(w, keep.family, keep.a, keep.b);
 
             if (s != NULL) {
-                *s = old[i];
+                *s = keep;
             }
         }
     }
-    free(old);
 }
 
 void
@@ -392,8 +393,8 @@ append_family(text_t *text, const struct metrics *m, metric_t id)
     const family_t *family = &families[id];
     int first = 1;
 
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (!m->slots[i].used || m->slots[i].family != id) {
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->series[i].family != id) {
             continue;
         }
         if (first) {
@@ -401,7 +402,7 @@ append_family(text_t *text, const struct metrics *m, metric_t id)
                 family->help, family->name, types[family->type]);
             first = 0;
         }
-        append_series(text, family, &m->slots[i]);
+        append_series(text, family, &m->series[i]);
     }
 }
 
@@ -443,6 +444,8 @@ int
 metrics_setup(worker_t *w)
 {
     w->metrics = memory_get(sizeof(*w->metrics));
+    w->metrics->series =
+        memory_get(METRICS_SERIES_MAX * sizeof(*w->metrics->series));
     w->metrics->slots = memory_get(SLOTS * sizeof(*w->metrics->slots));
     metrics_set(w, METRIC_BUILD_INFO, SELLIFY_VERSION, NULL, 1);
     http_routes_add(w->http, routes);
@@ -453,6 +456,7 @@ void
 metrics_shutdown(worker_t *w)
 {
     if (w->metrics != NULL) {
+        free(w->metrics->series);
         free(w->metrics->slots);
         free(w->metrics);
         w->metrics = NULL;

@@ -59,6 +59,9 @@ void quotas_touch_all(worker_t *w); /* limits have changed */
 /* What the state file shows of an instance, counters not rolled. */
 store_result_t quotas_snapshot(worker_t *w, const instance_t *instance,
     sellify_state_instance_t *out);
+/* Limits in force, warm-up included. */
+void quotas_limits(worker_t *w, const instance_t *instance,
+    sellify_quota_limits_t *limits);
 /* The delay that goes with a check at this instant. */
 uint32_t quotas_delay_seconds(worker_t *w,
     const sellify_state_instance_t *instance, sellify_kind_t kind);

@@ -399,9 +399,10 @@ static const http_route_t routes[] = {
     { HTTP_POST, "/quota/record", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_DECIDE, 0,
         HTTP_ROUTE_BODY_OPTIONAL | HTTP_ROUTE_IDEMPOTENT, post_record },
     { HTTP_POST, "/quota/reset/daily", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_ADMIN,
-        0, HTTP_ROUTE_BODY_OPTIONAL, post_reset_daily },
+        0, HTTP_ROUTE_BODY_OPTIONAL | HTTP_ROUTE_IDEMPOTENT, post_reset_daily },
     { HTTP_POST, "/quota/reset/weekly", HTTP_ACCESS_SCOPE, SELLIFY_SCOPE_ADMIN,
-        0, HTTP_ROUTE_BODY_OPTIONAL, post_reset_weekly },
+        0, HTTP_ROUTE_BODY_OPTIONAL | HTTP_ROUTE_IDEMPOTENT,
+        post_reset_weekly },
     { 0, NULL, 0, 0, 0, 0, NULL },
 };
 

@@ -54,7 +54,7 @@ typedef struct {
     sellify_kind_t kind;
     quota_owner_t owner;
     int state;
-    int64_t expires_at;
+    int64_t expires_at, sent_at;
     sellify_quota_windows_t windows;
     int counts[SELLIFY_QUOTA_TYPES];
 } unit_t;
@@ -156,6 +156,7 @@ model_expire(void)
             drop_unit(u);
         } else {
             u->state = SENT;
+            u->sent_at = seconds();
         }
     }
 }
@@ -293,6 +294,7 @@ model_record(const operation_t *o, unit_t *u)
     } else if (u->state == LIVE) {
         u->kind = o->kind == SELLIFY_KIND_TEXT ? u->kind : o->kind;
         u->state = SENT;
+        u->sent_at = seconds();
         count_unit(u);
     }
 }
@@ -353,6 +355,11 @@ operate_at_random(sellify_rng_t *rng)
     if (o.what == RELEASE || o.what == RENEW ||
         (o.what == RECORD && sellify_rng_between(rng, 0, 1))) {
         u = some_unit(rng);
+        /* After a week a settled reservation is forgotten. */
+        if (u != NULL && u->state == SENT &&
+            seconds() - u->sent_at > 6 * 86400) {
+            u = NULL;
+        }
         if (u != NULL) {
             memcpy(o.id, u->id, sizeof(o.id));
             /* A unit that was only recorded has no id to name. */
