@@ -646,8 +646,8 @@ test_own_waits(void **state)
 
 /* GET /conversations/{id} shows why the only chat's message waits. */
 static void
-assert_pending(worker_fixture_t *f, const char *step, const char *reason,
-    const char *rule)
+assert_pending(
+    worker_fixture_t *f, const char *step, const char *reason, const char *rule)
 {
     cJSON *list = ask(f, "/api/v1/conversations"), *chat;
     const cJSON *row;
@@ -928,6 +928,34 @@ crash_as(worker_fixture_t *f, int step)
     pass(f, 200);
     assert_int_equal(outbox_count(f), 1);
     assert_int_equal(depth_of_all(f), 0);
+}
+
+static void
+lose_chat(worker_t *w, void *data)
+{
+    flow_job_t job;
+    int64_t id;
+
+    (void) data;
+    assert_int_equal(flow_store_in_steps(w->store, 1, 0, 15, 0, &id), STORE_OK);
+    assert_int_equal(flow_store_load(w->store, id, &job), STORE_OK);
+    job.conversation_id = 999;
+    assert_int_not_equal(flow_store_save(w->store, &job), STORE_FAILED);
+}
+
+/* A job that cannot be worked on is put off; the others go on. */
+static void
+test_broken_job(void **state)
+{
+    worker_fixture_t *f = *state;
+
+    log_setup(LOG_ERROR_ + 1);
+    says(f, AWA, "IN1", "Bonjour");
+    assert_true(fixture_step(f, 1, lose_chat, NULL));
+    says(f, BEN, "IN2", "Bonjour");
+    pass(f, 100);
+    assert_int_equal(outbox_count(f), 1);
+    assert_int_equal(depth(f, FLOW_COLLECTING), 1);
 }
 
 static void
@@ -1347,6 +1375,7 @@ main(void)
         T(test_crash_collecting),
         T(test_crash_reserved),
         T(test_crash_sending),
+        T(test_broken_job),
         T(test_crash_decided),
         T(test_crash_generated),
         cmocka_unit_test(test_crash_unsure),

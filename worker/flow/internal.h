@@ -20,6 +20,7 @@
 
 #define FLOW_TEXT_BYTES_MAX 16384 /* of one received message; the rest is cut */
 #define FLOW_BATCH 16             /* due jobs taken up in one turn */
+#define FLOW_PUT_OFF_S 60         /* real seconds after a failed job */
 #define FLOW_RETRY_S 1            /* real seconds after a failed step */
 #define FLOW_SEND_DEADLINE_S 120  /* real seconds: then a send is unsure */
 #define FLOW_ECHO_S 60            /* the same text within it is our echo */

@@ -395,35 +395,71 @@ flow_cancel(
 
 /* --- the timer --- */
 
+/* A job whose step failed must not keep the others waiting. */
+static int
+flow_put_off(worker_t *w, int64_t id)
+{
+    flow_job_t job;
+    int ok;
+
+    if (turn_is_poisoned(w->turn) || turn_step_begin(w->turn) != 0) {
+        return -1;
+    }
+
+    ok = flow_store_load(w->store, id, &job) == STORE_OK;
+    if (ok) {
+        log_error("flow", "step failed", "job %" PRId64 " in %s is tried later",
+            id, flow_step_name(job.step));
+        job.due_at = flow_in_real(w, FLOW_PUT_OFF_S);
+        ok = flow_store_save(w->store, &job) != STORE_FAILED;
+    }
+
+    return turn_step_end(w->turn, ok) == 0 ? 1 : -1;
+}
+
+/* What is due in a job. */
+static store_result_t
+flow_do(worker_t *w, int64_t id)
+{
+    flow_context_t ctx;
+    store_result_t result = flow_load(w, id, &ctx);
+
+    if (result != STORE_OK) {
+        return STORE_FAILED;
+    }
+
+    if (ctx.job.step >= FLOW_STEPS_OPEN ||
+        flow_work[ctx.job.step].work == NULL) {
+        log_error("flow", "job due in a final step", "job %" PRId64, id);
+        abort();
+    }
+
+    return flow_work[ctx.job.step].work(&ctx);
+}
+
 /* Does what is due in one job, in a step of its own.
- * 1 done, 0 nothing was due, -1 the step failed. */
+ * 1 done, 0 nothing was due, -1 the database does not work. */
 static int
 flow_do_one(worker_t *w)
 {
-    flow_context_t ctx;
     store_result_t result;
     int64_t id;
-    int ok;
 
     if (turn_step_begin(w->turn) != 0) {
         return -1;
     }
 
     result = flow_store_due(w->store, worker_now(w), &id);
-    if (result == STORE_NONE) {
-        return turn_step_end(w->turn, 1) == 0 ? 0 : -1;
+    if (result != STORE_OK) {
+        return turn_step_end(w->turn, result == STORE_NONE);
     }
 
-    ok = result == STORE_OK && flow_load(w, id, &ctx) == STORE_OK;
-    if (ok && (ctx.job.step >= FLOW_STEPS_OPEN ||
-                  flow_work[ctx.job.step].work == NULL)) {
-        log_error("flow", "job due in a final step", "job %" PRId64, id);
-        abort();
+    result = flow_do(w, id);
+    if (turn_step_end(w->turn, result != STORE_FAILED) == 0) {
+        return 1;
     }
 
-    ok = ok && flow_work[ctx.job.step].work(&ctx) != STORE_FAILED;
-
-    return turn_step_end(w->turn, ok) == 0 ? 1 : -1;
+    return flow_put_off(w, id);
 }
 
 /* Once an hour: removes what nobody will ask for again, a slice at a time. */
@@ -473,21 +509,13 @@ static void
 flow_tick(timer_entry_t *timer)
 {
     worker_t *w = timer->data;
-    int done = 1, i;
-
-    if (flow_results(w) != 0) {
-        done = -1;
-    }
+    int late = flow_results(w) != 0, done = 1, i;
 
     for (i = 0; i < FLOW_BATCH && done > 0; i++) {
         done = flow_do_one(w);
     }
 
-    if (done >= 0 && (flow_prune(w) != 0 || flow_arm(w) != 0)) {
-        done = -1;
-    }
-
-    if (done < 0) {
+    if (done < 0 || flow_prune(w) != 0 || flow_arm(w) != 0 || late) {
         flow_wake_at(w, flow_in_real(w, FLOW_RETRY_S));
     }
 }

@@ -514,6 +514,7 @@ flow_results(worker_t *w)
 {
     flow_result_t *result;
     store_result_t rc;
+    int failed = 0;
 
     for (result = w->flow->results; result != NULL; result = result->next) {
         if (result->written) {
@@ -529,11 +530,11 @@ flow_results(worker_t *w)
         rc = result_apply(result);
 
         if (turn_step_end(w->turn, rc != STORE_FAILED) != 0) {
-            return -1;
+            failed = -1;
         }
     }
 
-    return 0;
+    return failed;
 }
 
 void
