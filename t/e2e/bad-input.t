@@ -223,7 +223,7 @@ for my $row (
 my ($hook) = $s->{webhook_url} =~ m{^http://[^/]+(/.*)};
 for my $via (qw(nginx socket)) {
     problem($via{$via}->('POST', $hook, '{', key => ''), 400, "$via: webhook: not JSON");
-    problem($via{$via}->('POST', $hook, '[]', key => ''), 400, "$via: webhook: no object");
+    problem($via{$via}->('POST', $hook, '"text"', key => ''), 400, "$via: webhook: no object");
     problem($via{$via}->('POST', $hook, "{\"event\":\"\xff\"}", key => ''), 400, "$via: webhook: bad UTF-8");
     is($via{$via}->('POST', $hook, '{"event":"something.new","instance":{"name":"shop"},"data":{}}',
         key => '')->{status}, 200, "$via: webhook: an unknown event is acknowledged");

@@ -87,6 +87,9 @@ sub remove {
 
 my $owner = $$;
 
+# Ended from outside (a time-out, a closed pipe): END must still run.
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP PIPE);
+
 END {
     if ($$ == $owner) {
         local $?;
