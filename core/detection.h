@@ -6,6 +6,7 @@
 #define SELLIFY_DETECTION_H
 
 #include "decision.h"
+#include "near_words.h"
 #include "ruleset_internal.h"
 
 #define SELLIFY_HITS_MAX 128

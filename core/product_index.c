@@ -3,7 +3,7 @@
  */
 #include "product_index.h"
 
-#include <stdio.h>
+#include "near_words.h"
 
 #define KEY_WORDS_MAX 6 /* of a name; nobody types more of it */
 #define KEY_BYTES_MAX 240
@@ -11,26 +11,11 @@
 /* Words that count alone, by the letters they need in a name, a keyword. */
 #define NAME_LETTERS_MIN 4
 #define KEYWORD_LETTERS_MIN 5
-#define NEAR_LETTERS_MIN 5
-#define NEAR_TWO_EDITS 8
-#define NEAR_LETTERS_MAX 32
-#define NEAR_WORDS_MAX 20000
-#define COMPARE_COST 64 /* of one edit distance, in comparisons of masks */
-
-/* The words of names and keywords that near misses are compared with.  Letters
- * as a set of bits rule most of them out: an edit changes at most two. */
-typedef struct {
-    uint32_t *masks;
-    unsigned char *lengths;
-    uint32_t *terms;
-    sellify_str_t *stems;
-    uint32_t count;
-} near_words_t;
 
 struct sellify_product_index {
     sellify_product_term_t *terms;
     uint32_t count;
-    near_words_t near;
+    sellify_near_words_t near;
 };
 
 /* --- collecting --- */
@@ -372,154 +357,36 @@ keep_terms(const collector_t *c, sellify_product_index_t *index,
 
 /* --- near misses --- */
 
-static uint32_t
-mask_of(sellify_str_t word)
-{
-    uint32_t mask = 0;
-
-    for (size_t i = 0; i < word.len; i++) {
-        mask |= 1u << ((unsigned char) word.data[i] & 31);
-    }
-    return mask;
-}
-
+/* The words of the catalogue that near misses are compared with. */
 static int
-keep_near_words(const collector_t *c, near_words_t *near)
+keep_near_words(const collector_t *c, sellify_near_words_t *near)
 {
+    sellify_near_word_t *words =
+        sellify_region_array(c->scratch, c->entry_count, sizeof(*words));
     size_t n = 0;
 
-    for (uint32_t i = 0; i < c->entry_count; i++) {
-        n += (size_t) c->entries[i].single;
-    }
-    n = n < NEAR_WORDS_MAX ? n : NEAR_WORDS_MAX;
-    near->masks = sellify_region_array(c->region, n, sizeof(*near->masks));
-    near->lengths = sellify_region_array(c->region, n, 1);
-    near->terms = sellify_region_array(c->region, n, sizeof(*near->terms));
-    near->stems = sellify_region_array(c->region, n, sizeof(*near->stems));
-    if (!near->masks || !near->lengths || !near->terms || !near->stems) {
+    if (words == NULL) {
         return -1;
     }
-    for (uint32_t i = 0; i < c->entry_count && near->count < n; i++) {
-        sellify_str_t stem = stem_of(c->entries[i].key);
-
-        if (!c->entries[i].single || stem.len < NEAR_LETTERS_MIN ||
-            stem.len > NEAR_LETTERS_MAX) {
-            continue;
-        }
-        near->masks[near->count] = mask_of(stem);
-        near->lengths[near->count] = (unsigned char) stem.len;
-        near->terms[near->count] = i;
-        near->stems[near->count++] = stem;
-    }
-    return 0;
-}
-
-static unsigned
-least(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits between two words of at most NEAR_LETTERS_MAX letters (optimal string
- * alignment: insert, remove, replace, swap neighbours). */
-static unsigned
-edit_distance(sellify_str_t a, sellify_str_t b)
-{
-    unsigned rows[3][NEAR_LETTERS_MAX + 3];
-    unsigned *before = rows[0], *last = rows[1], *row = rows[2];
-
-    for (size_t j = 0; j <= b.len; j++) {
-        last[j] = (unsigned) j;
-        before[j] = 0;
-    }
-    for (size_t i = 1; i <= a.len; i++) {
-        unsigned *oldest = before;
-
-        row[0] = (unsigned) i;
-        for (size_t j = 1; j <= b.len; j++) {
-            unsigned replace = a.data[i - 1] != b.data[j - 1];
-
-            row[j] =
-                least(least(row[j - 1], last[j]) + 1, last[j - 1] + replace);
-            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
-                a.data[i - 2] == b.data[j - 1]) {
-                row[j] = least(row[j], before[j - 2] + 1);
-            }
-        }
-        before = last;
-        last = row;
-        row = oldest;
-    }
-    return last[b.len];
-}
-
-static int
-may_be_near(sellify_str_t word)
-{
-    if (word.len < NEAR_LETTERS_MIN || word.len > NEAR_LETTERS_MAX) {
-        return 0;
-    }
-    for (size_t i = 0; i < word.len; i++) {
-        if (word.data[i] < 'a' || word.data[i] > 'z') {
-            return 0;
+    for (uint32_t i = 0; i < c->entry_count; i++) {
+        if (c->entries[i].single) {
+            words[n++] = (sellify_near_word_t){ stem_of(c->entries[i].key), i };
         }
     }
-    return 1;
-}
-
-static int
-spend(uint32_t *work, uint32_t cost)
-{
-    if (*work < cost) {
-        *work = 0;
-        return 0;
-    }
-    *work -= cost;
-    return 1;
+    return sellify_near_words_build(near, words, n, c->region);
 }
 
 const sellify_product_term_t *
 sellify_product_index_near(const sellify_product_index_t *index,
     sellify_str_t word, unsigned *edits, uint32_t *work)
 {
-    const near_words_t *near = &index->near;
-    const sellify_product_term_t *best = NULL;
-    sellify_str_t stem, nearest = { "", 0 };
-    uint32_t mask;
-    int as_near = 0;
+    int64_t term;
 
-    if (!may_be_near(word) || !spend(work, near->count)) {
-        return NULL;
+    if (word.len < SELLIFY_NEAR_LETTERS_MIN) {
+        return NULL; /* before the plural's s is taken off */
     }
-    stem = stem_of(word);
-    mask = mask_of(stem);
-    *edits = 3;
-    for (uint32_t i = 0; i < near->count; i++) {
-        unsigned allowed = near->lengths[i] >= NEAR_TWO_EDITS ? 2 : 1;
-        unsigned found;
-
-        if ((unsigned) __builtin_popcount(mask ^ near->masks[i]) >
-                2 * allowed ||
-            near->lengths[i] + allowed < stem.len ||
-            stem.len + allowed < near->lengths[i]) {
-            continue;
-        }
-        if (!spend(work, COMPARE_COST)) {
-            return NULL;
-        }
-        found = edit_distance(stem, near->stems[i]);
-        if (found > allowed || found > *edits) {
-            continue;
-        }
-        if (found == *edits && sellify_str_equal(near->stems[i], nearest)) {
-            continue; /* "bijou" and "bijoux" */
-        }
-        as_near = found == *edits;
-        *edits = found;
-        nearest = near->stems[i];
-        best = &index->terms[near->terms[i]];
-    }
-    return as_near ? NULL : best;
+    term = sellify_near_words_find(&index->near, stem_of(word), edits, work);
+    return term < 0 ? NULL : &index->terms[term];
 }
 
 /* --- build --- */
@@ -600,6 +467,17 @@ is_ordinary(const sellify_matcher_t *matcher, uint32_t class_id,
     return 0;
 }
 
+static int
+has_word_weight(const sellify_product_term_t *term)
+{
+    for (uint32_t i = 0; i < term->count; i++) {
+        if (term->weights[i] == SELLIFY_WEIGHT_WORD) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int
 sellify_product_index_settle(sellify_product_index_t *index,
     const sellify_matcher_t *matcher, uint32_t class_id,
@@ -615,7 +493,7 @@ sellify_product_index_settle(sellify_product_index_t *index,
         sellify_product_term_t *term = &index->terms[i];
         uint32_t *weights = (uint32_t *) term->weights;
 
-        if (memchr(term->text.data, ' ', term->text.len) != NULL ||
+        if (!has_word_weight(term) ||
             !is_ordinary(matcher, class_id, term->text, room, size)) {
             continue;
         }

@@ -21,9 +21,6 @@
 #define SELLIFY_WEIGHT_WORD 6     /* one word of a name */
 #define SELLIFY_WEIGHT_EDIT 2     /* taken off a near miss for each edit */
 
-/* What a search for near misses of one message may cost, in comparisons. */
-#define SELLIFY_NEAR_WORK 262144
-
 typedef struct {
     sellify_str_t text;       /* the words, folded */
     const uint32_t *products; /* ascending indexes */
@@ -53,8 +50,8 @@ const sellify_product_term_t *sellify_product_index_term(
     const sellify_product_index_t *index, uint32_t number);
 
 /* The term whose word is nearest to `word` (folded) within the allowed edits,
- * with the number of edits; NULL when there is none, or two as near.  What the
- * search costs is taken off *work; at 0 nothing is found any more. */
+ * with the number of edits; NULL when there is none, or two as near.  *work is
+ * as in near_words.h. */
 const sellify_product_term_t *
 sellify_product_index_near(const sellify_product_index_t *index,
     sellify_str_t word, unsigned *edits, uint32_t *work);
