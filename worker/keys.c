@@ -278,7 +278,7 @@ first_keys(worker_t *w)
     }
     if (live == 0) {
         log_warn("keys", "no key",
-            "make the first one: sellify key add --name admin --scope admin");
+            "make the first one: sellify key add --name admin --scopes admin");
     }
     return load(w);
 }

@@ -16,7 +16,7 @@ int keys_verify(worker_t *w, sellify_str_t key, http_identity_t *who);
 size_t keys_count(const worker_t *w); /* live ones */
 
 /* Imports SELLIFY_API_KEY; says how to make a key when there is none. */
-int  keys_setup(worker_t *w) SELLIFY_MUST_CHECK;
+int keys_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void keys_shutdown(worker_t *w);
 
 #endif

@@ -7,7 +7,7 @@
 
 sellify_license_state_t license_state(const worker_t *w, int64_t *expires_at);
 
-int  license_setup(worker_t *w) SELLIFY_MUST_CHECK;
+int license_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void license_shutdown(worker_t *w);
 
 #endif

@@ -129,8 +129,8 @@ sellify_str_t
 policy_seed_public(sellify_str_t policy, char **memory)
 {
     *memory = memory_get(policy.len + 1);
-    return (sellify_str_t){ *memory,
-        sellify_policy_published(policy, *memory) };
+    return (
+        sellify_str_t){ *memory, sellify_policy_published(policy, *memory) };
 }
 
 static void

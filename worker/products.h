@@ -4,7 +4,7 @@
 
 #include "worker.h"
 
-int  products_setup(worker_t *w) SELLIFY_MUST_CHECK;
+int products_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void products_shutdown(worker_t *w);
 
 #endif

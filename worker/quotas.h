@@ -29,10 +29,10 @@ typedef enum {
 #define QUOTA_RESERVATION_TTL_S 300
 
 typedef struct {
-    char     id[40];     /* "rsv_" and 32 hex digits */
-    int64_t  expires_at; /* UTC seconds */
+    char id[40];        /* "rsv_" and 32 hex digits */
+    int64_t expires_at; /* UTC seconds */
     uint32_t delay_ms;
-    int64_t  retry_at;   /* QUOTA_EXHAUSTED: end of the latest full window */
+    int64_t retry_at; /* QUOTA_EXHAUSTED: end of the latest full window */
 } quota_reservation_t;
 
 /* Takes one unit of a kind. `reply_chars` and `seed` shape the delay. */
@@ -57,23 +57,23 @@ void quotas_touch(worker_t *w, int64_t instance_id);
 void quotas_touch_all(worker_t *w); /* limits have changed */
 
 /* What the state file shows of an instance, counters not rolled. */
-store_result_t quotas_snapshot(worker_t *w, const instance_t *instance,
-    sellify_state_instance_t *out);
+store_result_t quotas_snapshot(
+    worker_t *w, const instance_t *instance, sellify_state_instance_t *out);
 /* Limits in force, warm-up included. */
-void quotas_limits(worker_t *w, const instance_t *instance,
-    sellify_quota_limits_t *limits);
+void quotas_limits(
+    worker_t *w, const instance_t *instance, sellify_quota_limits_t *limits);
 /* The delay that goes with a check at this instant. */
-uint32_t quotas_delay_seconds(worker_t *w,
-    const sellify_state_instance_t *instance, sellify_kind_t kind);
+uint32_t quotas_delay_seconds(
+    worker_t *w, const sellify_state_instance_t *instance, sellify_kind_t kind);
 /* The instance of a reservation. STORE_NONE: no such reservation. */
-store_result_t quotas_reservation_instance(worker_t *w,
-    sellify_str_t reservation_id, instance_t *out);
+store_result_t quotas_reservation_instance(
+    worker_t *w, sellify_str_t reservation_id, instance_t *out);
 
 /* Zeroes the units that were sent in the running day (messages and images) or
  * week (messages and videos); live reservations stay counted.  `actor` for the
  * audit. */
-quota_result_t quotas_reset(worker_t *w, const instance_t *instance, int weekly,
-    sellify_str_t actor);
+quota_result_t quotas_reset(
+    worker_t *w, const instance_t *instance, int weekly, sellify_str_t actor);
 
 /* Registers the routes of quotas_http.c. */
 void quotas_routes_add(worker_t *w);
@@ -84,7 +84,7 @@ void quotas_routes_add(worker_t *w);
  * Called by the scheduler. */
 store_result_t quotas_catch_up(worker_t *w, int64_t *after_id, int64_t *next);
 
-int  quotas_setup(worker_t *w) SELLIFY_MUST_CHECK;
+int quotas_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void quotas_shutdown(worker_t *w);
 
 #endif

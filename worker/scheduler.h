@@ -11,7 +11,7 @@
 /* Something falls due at `when` (UTC seconds): wake up then at the latest. */
 void scheduler_wake(worker_t *w, int64_t when);
 
-int  scheduler_setup(worker_t *w) SELLIFY_MUST_CHECK;
+int scheduler_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void scheduler_shutdown(worker_t *w);
 
 #endif

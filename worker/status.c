@@ -89,7 +89,7 @@ find_problems(status_t *s)
     }
     if (keys_count(w) == 0) {
         add_problem(s, "there is no API key",
-            "sellify key add --name admin --scope admin");
+            "sellify key add --name admin --scopes admin");
     }
     if (s->automated == 0) {
         add_problem(s, "no instance may be automated",

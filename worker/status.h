@@ -4,7 +4,7 @@
 
 #include "worker.h"
 
-int  status_setup(worker_t *w) SELLIFY_MUST_CHECK;
+int status_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void status_shutdown(worker_t *w);
 
 #endif

@@ -14,7 +14,7 @@
 void text_mask_phone(sellify_str_t phone, char *out, size_t size);
 
 /* Writes the text, the mask, or null when there is none (data NULL). */
-void text_mask_write(sellify_json_writer_t *w, sellify_str_t text,
-    int personal);
+void
+text_mask_write(sellify_json_writer_t *w, sellify_str_t text, int personal);
 
 #endif

@@ -11,7 +11,7 @@
 /* Loads "Europe/Paris" with the offsets that hold around `around` (UTC seconds):
  * some years back and as many ahead as fit.  Returns 0, or -1 when there is no
  * such zone. */
-int timezone_load(sellify_str_t name, int64_t around, sellify_zone_t *zone)
-    SELLIFY_MUST_CHECK;
+int timezone_load(sellify_str_t name, int64_t around,
+    sellify_zone_t *zone) SELLIFY_MUST_CHECK;
 
 #endif

@@ -16,18 +16,18 @@ enum { CLI_OK = 0, CLI_REFUSED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3 };
 /* What was typed after the command's words. */
 typedef struct {
     const char *names[CLI_OPTIONS_MAX], *values[CLI_OPTIONS_MAX];
-    size_t      count;
+    size_t count;
     const char *words[8]; /* arguments that are no options */
-    size_t      word_count;
-    int         json; /* --json: print the answer as it came */
+    size_t word_count;
+    int json; /* --json: print the answer as it came */
 } cli_args_t;
 
 /* The value of --name, or NULL. Several: the index-th. */
 const char *cli_option(const cli_args_t *args, const char *name, size_t index);
 
 typedef struct {
-    int    status; /* of HTTP; 0: not reachable */
-    char  *body;
+    int status; /* of HTTP; 0: not reachable */
+    char *body;
     size_t len;
 } cli_answer_t;
 
@@ -37,8 +37,8 @@ void cli_ask(const char *method, const char *path, const char *body,
 void cli_answer_free(cli_answer_t *answer);
 
 /* "/alerts" with the given options that are set as query parameters; free it. */
-char *cli_path(const char *path, const cli_args_t *args,
-    const char *const *options);
+char *
+cli_path(const char *path, const cli_args_t *args, const char *const *options);
 
 /* Asks, prints the answer as JSON or through `show`, returns the exit status. */
 int cli_run(const cli_args_t *args, const char *method, const char *path,
@@ -49,7 +49,7 @@ int cli_run(const cli_args_t *args, const char *method, const char *path,
 typedef struct {
     const char *title;
     const char *member; /* of each object; "a.b" goes deeper */
-    int         right;  /* align to the right */
+    int right;          /* align to the right */
 } cli_column_t;
 
 /* Prints an array of objects; columns end with a title NULL. */
@@ -60,11 +60,11 @@ void cli_members(const cJSON *object, const cli_column_t *members);
 void cli_more(const cJSON *page);
 
 typedef struct {
-    const char *words;   /* "key add" */
-    const char *usage;   /* what follows the words */
-    const char *summary; /* one line */
+    const char *words;          /* "key add" */
+    const char *usage;          /* what follows the words */
+    const char *summary;        /* one line */
     const char *const *options; /* with a value, NULL at the end */
-    size_t      min_words, max_words;
+    size_t min_words, max_words;
     int (*run)(const cli_args_t *args);
 } cli_command_t;
 

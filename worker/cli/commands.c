@@ -14,8 +14,8 @@ static const char *const audit_query[] = { "limit", "cursor", "instance",
     "state", "action", "from", "to", NULL };
 static const char *const instance_option[] = { "instance", NULL };
 static const char *const list_options[] = { "limit", "cursor", NULL };
-static const char *const key_options[] = { "name", "scope", "instance",
-    "expires", NULL };
+static const char *const key_options[] = { "name", "scope", "scopes",
+    "instance", "instances", "expires", NULL };
 
 static const cJSON *
 items(const cJSON *page)
@@ -98,15 +98,21 @@ show_key(const cJSON *answer)
     printf("The key is shown this once: keep it now.\n");
 }
 
+/* "--scope read --scope decide" and "--scopes read,decide" are the same. */
 static void
-add_all(
-    cJSON *body, const cli_args_t *args, const char *option, const char *name)
+add_all(cJSON *list, const cli_args_t *args, const char *option)
 {
-    cJSON *list = cJSON_AddArrayToObject(body, name);
     const char *value;
 
     for (size_t i = 0; (value = cli_option(args, option, i)) != NULL; i++) {
-        cJSON_AddItemToArray(list, cJSON_CreateString(value));
+        while (*value != '\0') {
+            size_t len = strcspn(value, ",");
+            char *one = strndup(value, len);
+
+            cJSON_AddItemToArray(list, cJSON_CreateString(one ? one : ""));
+            free(one);
+            value += len + (value[len] == ',');
+        }
     }
 }
 
@@ -116,12 +122,17 @@ run_key_add(const cli_args_t *args)
     const char *name = cli_option(args, "name", 0);
     const char *expires = cli_option(args, "expires", 0);
     cJSON *body = cJSON_CreateObject();
+    cJSON *scopes, *instances;
     char *text;
     int status;
 
     cJSON_AddStringToObject(body, "name", name ? name : "");
-    add_all(body, args, "scope", "scopes");
-    add_all(body, args, "instance", "instances");
+    scopes = cJSON_AddArrayToObject(body, "scopes");
+    add_all(scopes, args, "scope");
+    add_all(scopes, args, "scopes");
+    instances = cJSON_AddArrayToObject(body, "instances");
+    add_all(instances, args, "instance");
+    add_all(instances, args, "instances");
     if (expires != NULL) {
         cJSON_AddStringToObject(body, "expires_at", expires);
     }
@@ -419,7 +430,7 @@ run_license_show(const cli_args_t *args)
 const cli_command_t cli_commands[] = {
     { "status", "", "what runs, what is wrong, what to do",
         NULL, 0, 0, run_status },
-    { "key add", "--name NAME --scope SCOPE... [--instance I...]",
+    { "key add", "--name NAME --scopes S,... [--instances I,...] [--expires T]",
         "make an API key", key_options, 0, 0, run_key_add },
     { "key list", "", "API keys", NULL, 0, 0, run_key_list },
     { "key revoke", "ID", "end an API key", NULL, 1, 1, run_key_revoke },

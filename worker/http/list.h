@@ -12,11 +12,11 @@
 #define HTTP_LIST_MAX 200
 
 typedef struct {
-    int            limit;
-    int64_t        before;     /* rows below this one; INT64_MAX from the top */
-    sellify_time_t from, to;   /* [from, to), microseconds */
-    sellify_str_t  instance;   /* empty: any that the key may use */
-    int            has_paging; /* limit or cursor was given */
+    int limit;
+    int64_t before;          /* rows below this one; INT64_MAX from the top */
+    sellify_time_t from, to; /* [from, to), microseconds */
+    sellify_str_t instance;  /* empty: any that the key may use */
+    int has_paging;          /* limit or cursor was given */
 } http_list_t;
 
 /* 0, or -1 after having answered 400 or 403. */

@@ -7,10 +7,10 @@
 typedef struct {
     int64_t seq;
     int64_t at; /* microseconds */
-    char    kind[16];
-    char    instance[65]; /* or "" */
-    int     state, action; /* or -1 */
-    int     has_conversation, has_id;
+    char kind[16];
+    char instance[65]; /* or "" */
+    int state, action; /* or -1 */
+    int has_conversation, has_id;
     uint8_t conversation_hash[STORE_HASH_LEN];
     uint8_t id_hash[STORE_HASH_LEN];
     uint8_t payload_hash[STORE_HASH_LEN];
@@ -23,17 +23,17 @@ typedef struct {
     uint8_t seal[STORE_HASH_LEN];
 } audit_head_t;
 
-store_result_t audit_store_add(store_t *store, const audit_row_t *row,
-    sellify_str_t payload);
+store_result_t
+audit_store_add(store_t *store, const audit_row_t *row, sellify_str_t payload);
 store_result_t audit_store_head(store_t *store, audit_head_t *head);
 store_result_t audit_store_set_head(store_t *store, const audit_head_t *head);
 
 /* STORE_NONE when there is none. `payload` NULL: not wanted; its data is NULL
  * when it was erased. */
-store_result_t audit_store_get(store_t *store, int64_t seq, audit_row_t *row,
-    sellify_str_t *payload);
-store_result_t audit_store_by_id(store_t *store,
-    const uint8_t id_hash[STORE_HASH_LEN], audit_row_t *row);
+store_result_t audit_store_get(
+    store_t *store, int64_t seq, audit_row_t *row, sellify_str_t *payload);
+store_result_t audit_store_by_id(
+    store_t *store, const uint8_t id_hash[STORE_HASH_LEN], audit_row_t *row);
 /* The first one above `after`. */
 store_result_t audit_store_next(store_t *store, int64_t after, audit_row_t *row,
     sellify_str_t *payload, int *opens);

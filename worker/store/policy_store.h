@@ -7,7 +7,7 @@
 typedef struct {
     int64_t version;
     int64_t created_at; /* UTC seconds */
-    char    author[64];
+    char author[64];
     int64_t policy, products, lexicons; /* ids of documents */
 } ruleset_row_t;
 
@@ -16,9 +16,9 @@ store_result_t policy_store_latest(store_t *store, ruleset_row_t *row);
 store_result_t policy_store_add(store_t *store, const ruleset_row_t *row);
 
 /* Finds or adds a document; the same bytes are kept once. */
-store_result_t policy_store_keep(store_t *store, const char *subject,
-    sellify_str_t body, int64_t *id);
-store_result_t policy_store_read(store_t *store, int64_t id,
-    sellify_str_t *body); /* store_release() it */
+store_result_t policy_store_keep(
+    store_t *store, const char *subject, sellify_str_t body, int64_t *id);
+store_result_t policy_store_read(
+    store_t *store, int64_t id, sellify_str_t *body); /* store_release() it */
 
 #endif
