@@ -2,6 +2,19 @@
  * The decision: a message in its context -> one action of a closed set, with
  * the rule that chose it.  Source of the rules and of their order: the table of
  * docs/api.md.  Pure and deterministic; any thread; no allocation.
+ *
+ * - A trigger is named, and raises its alert, whatever rule wins.  Its event is
+ *   ThreatDetected for a threat and none for the others.
+ * - Misunderstanding becomes the trigger only when it fills the policy's
+ *   threshold: misunderstandings so far, plus this message when the lexicon
+ *   finds one in it, the caller says so, or there is nothing to read.
+ * - Of several events the first of PurchaseIntent, NegativeResponse,
+ *   ObjectionRaised, PriceInterest, ProductQuestion is taken.
+ * - A message that asks for STOP sets opt_out and is itself answered by nothing
+ *   (rule opted-out, StopAutomation).  START sets -1 and is answered even when
+ *   `opted_out` is given.  When both are said, STOP counts.
+ * - The product is the one the message names, else the one talked about so far,
+ *   else the only one there is; none when two are as likely.
  */
 #ifndef SELLIFY_DECISION_H
 #define SELLIFY_DECISION_H

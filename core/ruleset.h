@@ -35,8 +35,8 @@ typedef struct {
 } sellify_ruleset_source_t;
 
 /* Compiles.  NULL with at least one fault when a document is refused (whole) or
- * memory is short.  Nothing of `source` is referred to afterwards.  Blocking,
- * CPU only; any thread. */
+ * memory is short; `faults` is emptied first.  Nothing of `source` is referred
+ * to afterwards.  Blocking, CPU only; any thread. */
 sellify_ruleset_t *sellify_ruleset_compile(
     const sellify_ruleset_source_t *source, sellify_faults_t *faults)
     SELLIFY_MUST_CHECK;
