@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SIMULATION_NO_RATE UINT32_MAX
 #define SIMULATION_META "clock"
 /* The farthest that one request may move the clock. */
 #define SIMULATION_STEP_MAX (370 * 86400 * SELLIFY_SECOND)
@@ -184,7 +185,7 @@ static void
 simulation_post(http_request_t *r)
 {
     worker_t *w = r->worker;
-    simulation_order_t order = { { NULL, 0 }, 0 };
+    simulation_order_t order = { { NULL, 0 }, SIMULATION_NO_RATE };
     sellify_faults_t faults = { .count = 0 };
     char *arena = http_alloc(r, r->body.len + 1);
     if (w->settings.clock_start[0] == '\0') {
@@ -197,6 +198,16 @@ simulation_post(http_request_t *r)
         http_problem(r, 400, NULL, &faults);
         return;
     }
+    if (order.rate == 0) {
+        sellify_fault_add(&faults, "", "/rate", "is 0: time must go on");
+    } else if (order.rate == SIMULATION_NO_RATE &&
+               order.advance_to.data == NULL) {
+        sellify_fault_add(&faults, "", "", "neither advance_to nor rate");
+    }
+    if (faults.count > 0) {
+        http_problem(r, 400, NULL, &faults);
+        return;
+    }
     sellify_time_t real = sellify_clock_real();
     sellify_time_t now = sellify_clock_map(&w->clock, real), target;
     if (simulation_target(r, &order, now, &target, &faults) != 0) {
@@ -204,8 +215,8 @@ simulation_post(http_request_t *r)
     }
     simulation_change_t *change = memory_get(sizeof(*change));
     change->worker = w;
-    change->clock =
-        sellify_clock_at(real, target, order.rate ? order.rate : w->clock.rate);
+    change->clock = sellify_clock_at(real, target,
+        order.rate != SIMULATION_NO_RATE ? order.rate : w->clock.rate);
     turn_effect(w->turn, simulation_changed, change);
     if (simulation_save(w, &change->clock) != STORE_OK) {
         http_problem_retry(r, 503, 1, "the database is not ready");
