@@ -1,5 +1,6 @@
 /* Listening sockets and pid files of the parent; see listen.h. */
 #include "listen.h"
+#include "folder.h"
 #include "log.h"
 
 #include <errno.h>
@@ -166,6 +167,7 @@ listen_open(listen_t *s, const char *worker_path, const char *admin_path)
         return passed > 0 ? 0 : -1;
     }
     s->worker_fd = listen_on(worker_path, 0660);
+    folder_share(-1, worker_path);
     s->admin_fd = s->worker_fd < 0 ? -1 : listen_on(admin_path, 0600);
     return s->admin_fd < 0 ? -1 : 0;
 }

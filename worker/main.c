@@ -19,6 +19,7 @@
 
 #include "../core/version.h"
 
+#include <getopt.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,10 +36,11 @@ static void
 usage(FILE *out)
 {
     fputs("usage: sellify-worker [-c FILE] [-t] [-v] [-h]\n"
-          "  -c FILE  settings file (default /etc/sellify/worker.conf)\n"
-          "  -t       check the settings and end\n"
-          "  -v       print the version and end\n"
-          "  -h       print this help and end\n"
+          "  -c, --conf FILE  settings file (default "
+          "/etc/sellify/worker.conf)\n"
+          "  -t, --test       check the settings and end\n"
+          "  -v, --version    print the version and end\n"
+          "  -h, --help       print this help and end\n"
           "Settings: environment SELLIFY_*, then the file; see "
           "docs/settings.md.\n",
         out);
@@ -91,9 +93,16 @@ int
 main(int argc, char **argv)
 {
     supervisor_t supervisor = { 0 };
+    static const struct option options[] = {
+        { "conf", required_argument, NULL, 'c' },
+        { "test", no_argument, NULL, 't' },
+        { "version", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
     int option;
 
-    while ((option = getopt(argc, argv, "c:tvh")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:tvh", options, NULL)) != -1) {
         switch (option) {
         case 'c':
             supervisor.conf_file = optarg;

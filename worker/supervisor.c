@@ -29,6 +29,7 @@ typedef struct {
     sigset_t inherited;      /* what the child gets back */
     pid_t child;             /* 0: none */
     int stopping, replacing, held;
+    int was_ready; /* a child was, once: the settings can work */
     int64_t started_at, kill_at, start_at; /* monotonic; 0: none */
     int64_t backoff;
 } state_t;
@@ -115,6 +116,7 @@ on_ready(state_t *s)
 
     if (read(s->ready_fd, &byte, 1) == 1) {
         log_info("supervisor", "ready", "child %ld", (long) s->child);
+        s->was_ready = 1;
         notify("READY=1");
     }
     close(s->ready_fd);
@@ -160,7 +162,7 @@ on_child_end(state_t *s, int status)
     }
     if (WIFSIGNALED(status)) {
         log_error("supervisor", "child died", "signal %d", WTERMSIG(status));
-    } else if (code == WORKER_REFUSED) {
+    } else if (code == WORKER_REFUSED && !s->was_ready) {
         log_error("supervisor", "child refused to start",
             "see the line before; not starting it again");
         return code;

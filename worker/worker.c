@@ -34,7 +34,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define WORKER_DRAIN_US (10 * SELLIFY_SECOND)
+#define WORKER_DRAIN_US (9 * SELLIFY_SECOND) /* the parent kills after 10 */
 #define WORKER_TICK_S 1
 
 /* In this order; shutdown the other way round.  Subsystems add their line; the
