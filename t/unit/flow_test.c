@@ -1182,6 +1182,82 @@ test_token(void **state)
     free(f);
 }
 
+/* A key with the scope opens the door, for the instances it names. */
+static void
+test_key(void **state)
+{
+    worker_fixture_t *f = *state;
+    cJSON *body;
+    char header[256];
+
+    says(f, AWA, "IN1", "Bonjour");
+    post_on(f, FIXTURE_ADMIN, "/api/v1/keys", NULL,
+        "{\"name\":\"hook\",\"scopes\":[\"webhook\"],\"instances\":[\"shop\"]"
+        "}");
+    assert_int_equal(f->status, 201);
+    body = cJSON_Parse(f->body);
+    snprintf(header, sizeof(header), "X-API-Key: %s\r\n", member(body, "key"));
+    cJSON_Delete(body);
+
+    post_on(f, FIXTURE_WORKER, WEBHOOK, header,
+        "{\"event\":\"connection.update\",\"instance\":\"shop\",\"data\":{"
+        "\"state\":\"open\"}}");
+    assert_int_equal(f->status, 200);
+    post_on(f, FIXTURE_WORKER, WEBHOOK, header,
+        "{\"event\":\"connection.update\",\"instance\":\"other\",\"data\":{"
+        "\"state\":\"open\"}}");
+    assert_int_equal(f->status, 403);
+
+    post_on(f, FIXTURE_ADMIN, "/api/v1/keys", NULL,
+        "{\"name\":\"reader\",\"scopes\":[\"read\"]}");
+    body = cJSON_Parse(f->body);
+    snprintf(header, sizeof(header), "Authorization: Bearer %s\r\n",
+        member(body, "key"));
+    cJSON_Delete(body);
+    post_on(f, FIXTURE_WORKER, WEBHOOK, header, "{\"event\":\"x\"}");
+    assert_int_equal(f->status, 401);
+}
+
+/* One body cannot fill a turn. */
+static void
+test_too_many_events(void **state)
+{
+    worker_fixture_t *f = *state;
+    char *body = malloc(16 * 1200);
+    int i, len;
+
+    assert_non_null(body);
+    for (i = len = 0; i < 1001; i++) {
+        len += sprintf(body + len, "%s{\"event\":\"x\"}", i ? "," : "[");
+    }
+    strcpy(body + len, "]");
+    post_on(f, FIXTURE_ADMIN, WEBHOOK, NULL, body);
+    assert_int_equal(f->status, 413);
+    free(body);
+
+    post(f, "{\"event\":\"messages.set\",\"instance\":\"shop\",\"data\":[{"
+            "\"keyId\":\"H\"}]}");
+    assert_int_equal(counted(f, "events"), 0);
+}
+
+/* A crash before the send left, and a human's message that came meanwhile: the
+ * human has the chat. */
+static void
+test_own_waits_over_a_crash(void **state)
+{
+    worker_fixture_t *f = *state;
+
+    says(f, AWA, "IN1", "Bonjour");
+    until_sending(f);
+    phone_says(f, AWA, "OWN1", "Je m'en occupe");
+    fixture_restart(f);
+    pass(f, 60);
+    /* The post above let the simulator record it, or the restart came first. */
+    assert_int_equal(outbox_count(f), audited(f, "sent", NULL));
+    assert_int_equal(audited(f, "takeover", NULL), 1);
+    assert_int_equal(depth_of_all(f), 0);
+}
+
 static void
 test_bad_bodies(void **state)
 {
@@ -1385,6 +1461,9 @@ main(void)
         T(test_retry),
         cmocka_unit_test(test_moves),
         cmocka_unit_test(test_token),
+        T(test_key),
+        T(test_too_many_events),
+        T(test_own_waits_over_a_crash),
         T(test_bad_bodies),
         T(test_array),
         T(test_lid),

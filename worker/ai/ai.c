@@ -12,16 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AI_PROVIDERS_MAX 8
-
 /* Everybody who can be named in SELLIFY_AI_PROVIDERS. */
 static const ai_provider_t *const known[] = { &ai_catalogue };
-
-struct ai {
-    const ai_provider_t *order[AI_PROVIDERS_MAX]; /* catalogue is the last */
-    size_t count;
-    ai_generation_t *running;
-};
 
 static void gateway_run(ai_generation_t *g);
 

@@ -61,6 +61,15 @@ struct ai_generation {
     ai_generation_t *next;
 };
 
+#define AI_PROVIDERS_MAX 8
+
+/* The gateway. */
+struct ai {
+    const ai_provider_t *order[AI_PROVIDERS_MAX]; /* catalogue is the last */
+    size_t count;
+    ai_generation_t *running;
+};
+
 /* The product spoken of under the ruleset in force, or NULL. */
 const sellify_product_t *ai_product(const ai_generation_t *generation);
 /* Its language, or the policy's first. */

@@ -414,12 +414,6 @@ history(worker_t *w, const instance_t *instance, const flow_event_t *event)
     chat_address_t address = { .jid = event->jid, .lid = event->lid };
     conversation_t chat;
 
-    if (!whatsapp_driver(w)->real ||
-        policy_now(w)->audience != SELLIFY_AUDIENCE_NEW_CHATS ||
-        never_answered(event) != NULL) {
-        return STORE_OK;
-    }
-
     if (conversations_ensure(w, instance, &address, (sellify_str_t){ NULL, 0 },
             &chat) != STORE_OK) {
         return STORE_FAILED;
@@ -430,12 +424,24 @@ history(worker_t *w, const instance_t *instance, const flow_event_t *event)
                : STORE_OK;
 }
 
+static int
+history_matters(worker_t *w, const flow_event_t *event)
+{
+    return whatsapp_driver(w)->real &&
+           policy_now(w)->audience == SELLIFY_AUDIENCE_NEW_CHATS &&
+           never_answered(event) == NULL;
+}
+
 store_result_t
 flow_intake(worker_t *w, const flow_event_t *event, flow_counts_t *counts)
 {
     instance_t instance;
 
-    counts->events++;
+    if (event->kind == FLOW_EVENT_HISTORY && !history_matters(w, event)) {
+        return STORE_OK;
+    }
+
+    counts->events += event->kind != FLOW_EVENT_HISTORY;
 
     if (event->kind == FLOW_EVENT_UNKNOWN ||
         !sellify_instance_name_valid(event->instance)) {

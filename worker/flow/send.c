@@ -443,11 +443,16 @@ flow_unanswered(flow_context_t *ctx)
         return flow_settle(ctx, SEND_UNSURE, none, "unanswered");
     }
 
-    /* Certainly not sent: its wait is over, so it is checked and sent. */
+    /* Certainly not sent: its wait is over, so it is checked and sent.  An own
+     * message that waited for it is then a human's. */
     ctx->job.message_id[0] = '\0';
     ctx->job.sending_at = 0;
-    return flow_step_to(
-        ctx, FLOW_RESERVED, "not-sent", worker_now(ctx->worker));
+    if (flow_step_to(ctx, FLOW_RESERVED, "not-sent", worker_now(ctx->worker)) ==
+        STORE_FAILED) {
+        return STORE_FAILED;
+    }
+
+    return flow_own_settled(ctx->worker, ctx->chat.id, "");
 }
 
 /* --- the driver's answers --- */

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #define WEBHOOK_BODY_MAX (8u << 20)
+#define WEBHOOK_EVENTS_MAX 1000 /* in one body, history not counted */
 
 /* Compares keyed hashes, so that neither time nor length tells anything. */
 static int
@@ -80,12 +81,19 @@ typedef struct {
     http_request_t *request;
     flow_counts_t counts;
     int forbidden; /* an instance that the key may not use */
+    int too_many;
 } webhook_t;
 
 static int
 webhook_event(void *data, const flow_event_t *event)
 {
     webhook_t *hook = data;
+
+    /* One turn must not take in what would keep all others waiting. */
+    if (hook->counts.events == WEBHOOK_EVENTS_MAX) {
+        hook->too_many = 1;
+        return -1;
+    }
 
     if (event->kind != FLOW_EVENT_UNKNOWN &&
         hook->request->who.instance_count > 0 &&
@@ -129,6 +137,9 @@ refuse(http_request_t *request, const webhook_t *hook, int rc,
         sellify_fault_add(
             &faults, "", pointer != NULL ? pointer : "", "%s", fault);
         http_problem(request, 400, NULL, &faults);
+
+    } else if (hook->too_many) {
+        http_problem(request, 413, "more than 1000 events in one body", NULL);
 
     } else if (hook->forbidden) {
         http_problem(request, 403, "the key may not use this instance", NULL);

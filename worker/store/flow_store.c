@@ -666,6 +666,10 @@ flow_store_prune(store_t *store, int64_t before, int limit)
         prune_one(store,
             "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs"
             " WHERE ended_at < ?1 LIMIT ?2) RETURNING 1",
+            before, limit, &removed) == STORE_FAILED ||
+        prune_one(store,
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
+            " WHERE at < ?1 LIMIT ?2) RETURNING 1",
             before, limit, &removed) == STORE_FAILED) {
         return STORE_FAILED;
     }

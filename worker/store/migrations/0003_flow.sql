@@ -88,3 +88,4 @@ CREATE TABLE outbox (
     text_sealed     BLOB NOT NULL,
     media_url       TEXT NOT NULL
 ) STRICT;
+CREATE INDEX outbox_at ON outbox (at);
