@@ -309,7 +309,7 @@ typedef struct {
 } audit_view_t;
 
 static const char *const texts[] = { "incoming_message", "ai_prompt",
-    "ai_response", "sent_message", "reason" };
+    "ai_response", "sent_message" };
 
 /* Callers of the API may name a conversation by its phone number. */
 static void

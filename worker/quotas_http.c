@@ -129,12 +129,20 @@ get_status(http_request_t *request)
 static void
 post_check(http_request_t *request)
 {
+    sellify_faults_t faults = { .count = 0 };
     sellify_quota_request_t body;
     instance_t instance;
     quota_view_t view;
 
-    if (read_body(request, 0, &body) != 0 ||
-        find_instance(request, body.instance, &instance) != 0 ||
+    if (read_body(request, 0, &body) != 0) {
+        return;
+    }
+    if (!body.kind_given) {
+        sellify_fault_add(&faults, "", "/message_type", "is required");
+        http_problem(request, 400, NULL, &faults);
+        return;
+    }
+    if (find_instance(request, body.instance, &instance) != 0 ||
         view_instance(request, &instance, &view) != 0) {
         return;
     }

@@ -439,6 +439,9 @@ the_first_api_is_understood(void **state)
     ask("POST", "/api/v1/quota/check", "{\"message_type\":\"text\"}");
     assert_int_equal(f.status, 200);
     assert_non_null(strstr(f.body, "\"can_send\":true"));
+    ask("POST", "/api/v1/quota/check", "{}");
+    assert_int_equal(f.status, 400);
+    assert_non_null(strstr(f.body, "/message_type"));
     ask("POST", "/api/v1/quota/check", "{\"message_type\":\"fax\"}");
     assert_int_equal(f.status, 400);
     ask("POST", "/api/v1/quota/reset/daily", NULL);
