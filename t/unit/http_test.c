@@ -119,6 +119,13 @@ long_answer(http_request_t *r)
     http_reply_built(r, 200, write_many, &count);
 }
 
+static void
+huge_answer(http_request_t *r)
+{
+    int count = 140000; /* more than the socket's buffers hold */
+    http_reply_built(r, 200, write_many, &count);
+}
+
 #define ADMIN SELLIFY_SCOPE_ADMIN
 #define READ SELLIFY_SCOPE_READ
 
@@ -145,6 +152,7 @@ static const http_route_t routes[] = {
         HTTP_ROUTE_BODY_OPTIONAL | HTTP_ROUTE_IDEMPOTENT, hold },
     { HTTP_GET, "/u/none", HTTP_ACCESS_PUBLIC, 0, 0, 0, no_answer },
     { HTTP_GET, "/u/two", HTTP_ACCESS_PUBLIC, 0, 0, 0, two_answers },
+    { HTTP_GET, "/u/huge", HTTP_ACCESS_PUBLIC, 0, 0, 0, huge_answer },
     { HTTP_GET, "/u/long", HTTP_ACCESS_PUBLIC, 0, 0, 0, long_answer },
     { 0, NULL, HTTP_ACCESS_PUBLIC, 0, 0, 0, NULL },
 };
@@ -491,6 +499,45 @@ test_held_client_leaves(void **state)
     assert_int_equal(200, f.status);
 }
 
+/* A drain waits until the last byte has left, however slowly it is read. */
+static void
+test_drain_waits_for_answers(void **state)
+{
+    (void) state;
+    static const char request[] =
+        "GET /api/v1/u/huge HTTP/1.1\r\nHost: x\r\n\r\n";
+    int fd = fixture_connect(&f, FIXTURE_WORKER);
+    fixture_send(&f, fd, request, sizeof(request) - 1);
+    for (int i = 0; i < 20; i++) {
+        worker_pass(&f.w, 1000);
+    }
+    http_drain(f.w.http);
+    assert_int_equal(1, http_pending(f.w.http));
+    fixture_read(&f, fd);
+    assert_int_equal(200, f.status);
+    for (int i = 0; i < 20 && http_pending(f.w.http) > 0; i++) {
+        worker_pass(&f.w, 1000);
+    }
+    assert_int_equal(0, http_pending(f.w.http));
+    close(fd);
+
+    /* And not for one whose reader is gone. */
+    fixture_restart(&f);
+    http_routes_add(f.w.http, routes);
+    log_setup((log_level_t) 4);
+    fd = fixture_connect(&f, FIXTURE_WORKER);
+    fixture_send(&f, fd, request, sizeof(request) - 1);
+    for (int i = 0; i < 20; i++) {
+        worker_pass(&f.w, 1000);
+    }
+    assert_int_equal(1, http_pending(f.w.http));
+    close(fd);
+    for (int i = 0; i < 20 && http_pending(f.w.http) > 0; i++) {
+        worker_pass(&f.w, 1000);
+    }
+    assert_int_equal(0, http_pending(f.w.http));
+}
+
 /* --- repeats --- */
 
 static void
@@ -659,6 +706,7 @@ main(void)
         TEST(test_keep_alive),
         TEST(test_held),
         TEST(test_held_client_leaves),
+        TEST(test_drain_waits_for_answers),
         TEST(test_idempotency),
         TEST(test_idempotency_lasts),
         TEST(test_idempotency_under_way),

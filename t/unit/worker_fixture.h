@@ -21,6 +21,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,7 @@ fixture_listen(const worker_fixture_t *f, int which)
 FIXTURE_UNUSED static void
 fixture_start(worker_fixture_t *f)
 {
+    signal(SIGPIPE, SIG_IGN); /* as worker_run() does */
     memset(&f->w, 0, sizeof(f->w));
     f->options = (worker_options_t){ .conf = f->conf,
         .listen_fd = fixture_listen(f, FIXTURE_WORKER),

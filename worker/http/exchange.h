@@ -67,7 +67,8 @@ struct http_server {
     const http_route_t *routes[HTTP_ROUTES_MAX];
     size_t route_count;
     http_exchange_t *first;
-    size_t pending;
+    size_t pending; /* wait for their answer */
+    size_t sending; /* answers on their way out */
     int draining;
     sellify_rng_t ids;
     timer_entry_t purge;

@@ -150,6 +150,24 @@ http_note(const http_exchange_t *x)
         x->request.request_id);
 }
 
+/* An answer has left, or its connection broke: a drain waits for either. */
+static void
+http_on_sent(struct evhttp_request *ev, void *data)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(ev);
+    ((struct http_server *) data)->sending--;
+    if (connection != NULL) {
+        evhttp_connection_set_closecb(connection, NULL, NULL);
+    }
+}
+
+static void
+http_on_broken(struct evhttp_connection *connection, void *data)
+{
+    (void) connection;
+    ((struct http_server *) data)->sending--;
+}
+
 static void
 http_send(void *data, int committed)
 {
@@ -176,7 +194,12 @@ http_send(void *data, int committed)
         http_send_length(x, evhttp_request_get_output_headers(ev));
     }
     int status = x->status;
+    struct http_server *server = x->server;
     http_forget(x);
+    server->sending++;
+    evhttp_request_set_on_complete_cb(ev, http_on_sent, server);
+    evhttp_connection_set_closecb(
+        evhttp_request_get_connection(ev), http_on_broken, server);
     evhttp_send_reply(ev, status, NULL, body);
     evbuffer_free(body);
 }
@@ -472,7 +495,7 @@ http_drain(struct http_server *server)
 size_t
 http_pending(const struct http_server *server)
 {
-    return server->pending;
+    return server->pending + server->sending;
 }
 
 void

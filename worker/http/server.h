@@ -26,7 +26,7 @@ void http_shutdown(worker_t *w);
 int http_listen(worker_t *w) SELLIFY_MUST_CHECK;
 /* Stops accepting; answers close their connection. */
 void http_drain(struct http_server *server);
-/* Requests that wait for their answer. */
+/* Requests that wait for their answer, and answers not yet written. */
 size_t http_pending(const struct http_server *server);
 
 #endif
