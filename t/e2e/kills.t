@@ -22,7 +22,7 @@ note "seed $seed";
 
 my $s = Sellify::Test->new(up => 0);
 my $dir = $s->{dir};
-my $wa = WhatsAppStub->start(log => "$dir/sent.jsonl", key => 'stub-key', slow_ms => 30);
+my $wa = WhatsAppStub->start(log => "$dir/sent.jsonl", key => 'stub-key', slow_ms => 100);
 
 my $policy = json_of(slurp(root() . '/conf/policy.json'));
 $policy->{audience} = { mode => 'all', numbers => [] };
