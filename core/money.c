@@ -61,10 +61,9 @@ static const char *const units[] = { "%", "ml", "cl", "dl", "l", "litre",
 static const char *const price_words[] = { "prix", "coute", "coutent", "tarif",
     "tarifs", "vaut", "valent", "price", "priced", "cost", "costs", "cout" };
 
-static const char *const fillers[] = { "est", "de", "a", "sont",
-    "seulement", "que", "juste", "environ", "is", "at", "only", "just", "for",
-    "the", "le", "la", "du", "c", "reste", "actuel", "total", "ttc", "about",
-    "it", "s" };
+static const char *const fillers[] = { "est", "de", "a", "sont", "seulement",
+    "que", "juste", "environ", "is", "at", "only", "just", "for", "the", "le",
+    "la", "du", "c", "reste", "actuel", "total", "ttc", "about", "it", "s" };
 
 static int
 is_one_of(const sellify_folded_t *folded, const sellify_word_t *word,
@@ -432,6 +431,16 @@ has_price_word(const sellify_money_t *money, size_t at)
 }
 
 static int
+has_decimals(const sellify_money_t *money, const number_t *number)
+{
+    char mark =
+        number->last > number->first ? gap_byte(money, number->last) : 0;
+
+    return (mark == ',' || mark == '.') &&
+           leading_digits(money, number->last) != 3;
+}
+
+static int
 is_prefix_currency(const sellify_money_t *money, size_t at)
 {
     const sellify_word_t *word = &money->folded->words[at];
@@ -458,7 +467,7 @@ amount_in_digits(
         code = is_cents ? "" : currency_at(money, last + 1);
         found = code != NULL;
         last += (size_t) found;
-        if (found && !is_cents && number->last == number->first) {
+        if (found && !is_cents && !has_decimals(money, number)) {
             cents = read_cents(money, &last, 0);
         }
     }

@@ -237,8 +237,9 @@ check_words(check_t *check)
             check, rules[hit->term->class_id], hit->name, hit->start, hit->end);
     }
     if (hits.found > hits.count) { /* more than can be looked at */
-        add_source(
-            check, SELLIFY_VIOLATION_LENGTH, no_term, 0, check->text.len);
+        size_t from = hits.count ? items[hits.count - 1].start : 0;
+        add_source(check, SELLIFY_VIOLATION_LENGTH, no_term,
+            sellify_folded_source(&check->folded, from), check->text.len);
     }
 }
 
