@@ -36,14 +36,14 @@ typedef enum {
  * value or -1 for an unknown name. */
 const char *sellify_state_name(sellify_state_t state);
 const char *sellify_event_name(sellify_event_t event);
-int         sellify_state_parse(sellify_str_t name);
-int         sellify_event_parse(sellify_str_t name);
+int sellify_state_parse(sellify_str_t name);
+int sellify_event_parse(sellify_str_t name);
 
 /* Escalated and Frozen: only an operator's resume leaves them. */
 int sellify_state_is_terminal(sellify_state_t state);
 
 /* The next state; what the table does not list stays. */
-sellify_state_t sellify_transition(sellify_state_t state,
-    sellify_event_t event);
+sellify_state_t
+sellify_transition(sellify_state_t state, sellify_event_t event);
 
 #endif

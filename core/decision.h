@@ -79,62 +79,61 @@ const char *sellify_action_name(sellify_action_t action); /* "RespondText" */
 const char *sellify_rule_name(sellify_rule_t rule);       /* "respond-text" */
 const char *sellify_trigger_name(sellify_trigger_t t);    /* NULL for NONE */
 const char *sellify_message_type_name(sellify_message_type_t type);
-int         sellify_message_type_parse(sellify_str_t name); /* or -1 */
+int sellify_message_type_parse(sellify_str_t name); /* or -1 */
 /* Unknown names are TRIGGER_NONE, as the contract says. */
 sellify_trigger_t sellify_trigger_parse(sellify_str_t name);
 
 typedef struct {
-    sellify_str_t          message; /* valid UTF-8, <= 4096 characters; the
-                                       caption of a medium */
+    sellify_str_t message; /* <= 4096 characters; the caption of a medium */
     sellify_message_type_t message_type;
-    sellify_state_t        state;
+    sellify_state_t state;
 
-    int      license_ok; /* 0 only when one is required and not valid */
-    int      active_hours;
-    int      quotas_available;
-    int      media_quota_available; /* images of the day left */
-    int      video_quota_available; /* videos of the week left */
-    uint32_t next_window_s;  /* until quotas return; 0 unknown -> 3600 */
-    uint32_t quota_pressure; /* sellify_quota_pressure() */
+    int license_ok; /* 0 only when one is required and not valid */
+    int active_hours;
+    int quotas_available;
+    int media_quota_available; /* images of the day left */
+    int video_quota_available; /* videos of the week left */
+    uint32_t next_window_s;    /* until quotas return; 0 unknown -> 3600 */
+    uint32_t quota_pressure;   /* sellify_quota_pressure() */
 
-    int               sentiment_given; /* 1: `sentiment` replaces the detector */
+    int sentiment_given; /* 1: `sentiment` replaces the detector */
     sellify_trigger_t sentiment;
 
-    int      paused, opted_out, accepts_media;
-    uint32_t misunderstandings;  /* consecutive, before this message */
-    uint32_t replies_last_hour;  /* pipeline only; 0 elsewhere */
-    sellify_str_t product_id;    /* product talked about so far, or empty */
-    uint64_t seed;               /* sellify_rng_seed_of(instance/message id) */
+    int paused, opted_out, accepts_media;
+    uint32_t misunderstandings; /* consecutive, before this message */
+    uint32_t replies_last_hour; /* pipeline only; 0 elsewhere */
+    sellify_str_t product_id;   /* product talked about so far, or empty */
+    uint64_t seed;              /* sellify_rng_seed_of(instance/message id) */
 } sellify_decision_input_t;
 
 #define SELLIFY_MATCHES_MAX 16
 
 typedef struct {
     sellify_str_t term;  /* as listed; lives with the ruleset */
-    const char   *kind;  /* "PriceInterest", "threat", "opt-out", "media",
-                            "product", "exception" ... static */
+    const char *kind;    /* "PriceInterest", "threat", "opt-out", "media",
+                            "opt-in", "product", "greeting" ...; static */
     uint32_t start, end; /* Unicode characters of the message, [start, end) */
 } sellify_match_t;
 
 typedef struct {
-    sellify_action_t  action;
-    sellify_rule_t    rule;
-    sellify_event_t   event;
-    sellify_state_t   new_state;
+    sellify_action_t action;
+    sellify_rule_t rule;
+    sellify_event_t event;
+    sellify_state_t new_state;
     sellify_trigger_t trigger;
-    char              details[64]; /* "" is null */
-    int               wants_media;
-    int               opt_out; /* the message asks for STOP (1) or START (-1) */
-    int               not_understood; /* counts as a misunderstanding */
+    char details[64]; /* "" is null */
+    int wants_media;
+    int opt_out;        /* the message asks for STOP (1) or START (-1) */
+    int not_understood; /* counts as a misunderstanding */
     const sellify_product_t *product; /* or NULL; lives with the ruleset */
-    const sellify_media_t   *media;   /* RespondWithMedia: what to send */
-    uint32_t        delay_seconds;    /* Delay: to the next window; else the
+    const sellify_media_t *media;     /* RespondWithMedia: what to send */
+    uint32_t delay_seconds;           /* Delay: to the next window; else the
                                          human-like delay; 0 for the others */
-    int             delay_known;      /* delay_seconds is not null */
-    char            language[8];      /* "fr", "" unknown */
+    int delay_known;                  /* delay_seconds is not null */
+    char language[8];                 /* "fr", "" unknown */
     sellify_match_t matches[SELLIFY_MATCHES_MAX];
-    size_t          match_count;
-    uint64_t        ruleset_version;
+    size_t match_count;
+    uint64_t ruleset_version;
 } sellify_decision_t;
 
 /* Scratch memory for a text of `bytes`; the same for decide and validate. */

@@ -11,14 +11,15 @@
 #define SELLIFY_FAULTS_MAX 16
 
 typedef struct {
-    char document[32]; /* "policy", "products", "lexicon fr", or "" for a body */
+    char
+        document[32]; /* "policy", "products", "lexicon fr", or "" for a body */
     char pointer[160]; /* "/limits/hour"; "" is the whole document */
     char detail[224];  /* lower case, one line, names the bad value */
 } sellify_fault_t;
 
 typedef struct {
     sellify_fault_t items[SELLIFY_FAULTS_MAX];
-    size_t          count; /* faults found; only the first MAX are kept */
+    size_t count; /* faults found; only the first MAX are kept */
 } sellify_faults_t;
 
 /* Adds one fault.  Over-long parts are cut, control bytes become '?'. */

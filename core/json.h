@@ -25,8 +25,8 @@
 
 /* Whole-document check.  Returns 0, or -1 and one fault whose pointer names the
  * place and whose detail names the line and column. */
-int sellify_json_check(sellify_str_t text, sellify_faults_t *faults)
-    SELLIFY_MUST_CHECK;
+int sellify_json_check(
+    sellify_str_t text, sellify_faults_t *faults) SELLIFY_MUST_CHECK;
 
 typedef enum {
     SELLIFY_JSON_STRING, /* sellify_str_t, unescaped, valid UTF-8 */
@@ -39,11 +39,11 @@ typedef enum {
 #define SELLIFY_JSON_NULLABLE 2u /* null counts as absent */
 
 typedef struct {
-    const char         *name;
+    const char *name;
     sellify_json_type_t type;
-    unsigned            flags;
-    size_t              offset; /* of the member in the caller's struct */
-    uint32_t            max;    /* STRING: characters; UINT: value; 0: no limit
+    unsigned flags;
+    size_t offset; /* of the member in the caller's struct */
+    uint32_t max;  /* STRING: characters; UINT: value; 0: no limit
                                    but the type's */
 } sellify_json_field_t;
 
@@ -52,8 +52,8 @@ typedef struct {
  * others into `arena`, which must hold text.len bytes.
  * Returns 0, or -1 with every fault (at most SELLIFY_FAULTS_MAX kept). */
 int sellify_json_read(sellify_str_t text, const sellify_json_field_t *fields,
-    size_t count, void *out, char *arena, sellify_faults_t *faults)
-    SELLIFY_MUST_CHECK;
+    size_t count, void *out, char *arena,
+    sellify_faults_t *faults) SELLIFY_MUST_CHECK;
 
 /*
  * The writer fills a caller's buffer and counts on past its end, as snprintf
@@ -61,16 +61,16 @@ int sellify_json_read(sellify_str_t text, const sellify_json_field_t *fields,
  * Commas are its own business.
  */
 typedef struct {
-    char    *data;
-    size_t   size; /* bytes that `data` holds */
-    size_t   len;  /* bytes that the text needs */
+    char *data;
+    size_t size; /* bytes that `data` holds */
+    size_t len;  /* bytes that the text needs */
     unsigned depth;
     uint64_t filled; /* a bit per depth: this container has a member already */
-    int      after_key;
+    int after_key;
 } sellify_json_writer_t;
 
 void sellify_json_writer(sellify_json_writer_t *w, char *data, size_t size);
-int  sellify_json_overflowed(const sellify_json_writer_t *w);
+int sellify_json_overflowed(const sellify_json_writer_t *w);
 
 void sellify_json_object(sellify_json_writer_t *w);
 void sellify_json_object_end(sellify_json_writer_t *w);
