@@ -42,24 +42,6 @@ typedef struct {
 
 #define AT(member) offsetof(settings_t, member)
 
-#define PROVIDER(NAME, index)                                                  \
-    { "SELLIFY_" NAME "_URL", SETTING_TEXT, 0, AT(providers[index].url), "",   \
-        check_url, 0, 0 },                                                     \
-        { "SELLIFY_" NAME "_KEY", SETTING_TEXT, SETTING_SECRET,                \
-            AT(providers[index].key), "", check_secret, 0, 0 },                \
-        { "SELLIFY_" NAME "_KEY_FILE", SETTING_TEXT, 0,                        \
-            AT(providers[index].key_file), "", check_readable, 0, 0 },         \
-        { "SELLIFY_" NAME "_MODEL", SETTING_TEXT, 0,                           \
-            AT(providers[index].model), "", check_word, 0, 0 },                \
-        { "SELLIFY_" NAME "_RPM", SETTING_UINT, 0, AT(providers[index].rpm),   \
-            "", NULL, 1, 1000000 },                                            \
-        { "SELLIFY_" NAME "_TPM", SETTING_UINT, 0, AT(providers[index].tpm),   \
-            "", NULL, 1, 1000000000 },                                         \
-    {                                                                          \
-        "SELLIFY_" NAME "_TIMEOUT_MS", SETTING_UINT, 0,                        \
-            AT(providers[index].timeout_ms), "", NULL, 100, 120000             \
-    }
-
 /* clang-format off */
 static const setting_t settings_table[] = {
     { "SELLIFY_SOCKET", SETTING_TEXT, 0, AT(socket), "/run/sellify/worker.sock", check_socket, 0, 0 },
@@ -82,10 +64,34 @@ static const setting_t settings_table[] = {
     { "SELLIFY_WHATSAPP_VERIFY_TOKEN", SETTING_TEXT, SETTING_SECRET, AT(whatsapp_verify_token), "", check_secret, 0, 0 },
     { "SELLIFY_WHATSAPP_PHONE_ID", SETTING_TEXT, 0, AT(whatsapp_phone_id), "", check_digits, 0, 0 },
     { "SELLIFY_AI_PROVIDERS", SETTING_LIST, 0, AT(ai_providers), "catalogue", check_provider, 0, 0 },
-    PROVIDER("OPENAI", 0),
-    PROVIDER("ANTHROPIC", 1),
-    PROVIDER("LOCAL", 2),
-    PROVIDER("OLLAMA", 3),
+    { "SELLIFY_OPENAI_URL", SETTING_TEXT, 0, AT(providers[0].url), "", check_url, 0, 0 },
+    { "SELLIFY_OPENAI_KEY", SETTING_TEXT, SETTING_SECRET, AT(providers[0].key), "", check_secret, 0, 0 },
+    { "SELLIFY_OPENAI_KEY_FILE", SETTING_TEXT, 0, AT(providers[0].key_file), "", check_readable, 0, 0 },
+    { "SELLIFY_OPENAI_MODEL", SETTING_TEXT, 0, AT(providers[0].model), "", check_word, 0, 0 },
+    { "SELLIFY_OPENAI_RPM", SETTING_UINT, 0, AT(providers[0].rpm), "", NULL, 1, 1000000 },
+    { "SELLIFY_OPENAI_TPM", SETTING_UINT, 0, AT(providers[0].tpm), "", NULL, 1, 1000000000 },
+    { "SELLIFY_OPENAI_TIMEOUT_MS", SETTING_UINT, 0, AT(providers[0].timeout_ms), "", NULL, 100, 120000 },
+    { "SELLIFY_ANTHROPIC_URL", SETTING_TEXT, 0, AT(providers[1].url), "", check_url, 0, 0 },
+    { "SELLIFY_ANTHROPIC_KEY", SETTING_TEXT, SETTING_SECRET, AT(providers[1].key), "", check_secret, 0, 0 },
+    { "SELLIFY_ANTHROPIC_KEY_FILE", SETTING_TEXT, 0, AT(providers[1].key_file), "", check_readable, 0, 0 },
+    { "SELLIFY_ANTHROPIC_MODEL", SETTING_TEXT, 0, AT(providers[1].model), "", check_word, 0, 0 },
+    { "SELLIFY_ANTHROPIC_RPM", SETTING_UINT, 0, AT(providers[1].rpm), "", NULL, 1, 1000000 },
+    { "SELLIFY_ANTHROPIC_TPM", SETTING_UINT, 0, AT(providers[1].tpm), "", NULL, 1, 1000000000 },
+    { "SELLIFY_ANTHROPIC_TIMEOUT_MS", SETTING_UINT, 0, AT(providers[1].timeout_ms), "", NULL, 100, 120000 },
+    { "SELLIFY_LOCAL_URL", SETTING_TEXT, 0, AT(providers[2].url), "", check_url, 0, 0 },
+    { "SELLIFY_LOCAL_KEY", SETTING_TEXT, SETTING_SECRET, AT(providers[2].key), "", check_secret, 0, 0 },
+    { "SELLIFY_LOCAL_KEY_FILE", SETTING_TEXT, 0, AT(providers[2].key_file), "", check_readable, 0, 0 },
+    { "SELLIFY_LOCAL_MODEL", SETTING_TEXT, 0, AT(providers[2].model), "", check_word, 0, 0 },
+    { "SELLIFY_LOCAL_RPM", SETTING_UINT, 0, AT(providers[2].rpm), "", NULL, 1, 1000000 },
+    { "SELLIFY_LOCAL_TPM", SETTING_UINT, 0, AT(providers[2].tpm), "", NULL, 1, 1000000000 },
+    { "SELLIFY_LOCAL_TIMEOUT_MS", SETTING_UINT, 0, AT(providers[2].timeout_ms), "", NULL, 100, 120000 },
+    { "SELLIFY_OLLAMA_URL", SETTING_TEXT, 0, AT(providers[3].url), "", check_url, 0, 0 },
+    { "SELLIFY_OLLAMA_KEY", SETTING_TEXT, SETTING_SECRET, AT(providers[3].key), "", check_secret, 0, 0 },
+    { "SELLIFY_OLLAMA_KEY_FILE", SETTING_TEXT, 0, AT(providers[3].key_file), "", check_readable, 0, 0 },
+    { "SELLIFY_OLLAMA_MODEL", SETTING_TEXT, 0, AT(providers[3].model), "", check_word, 0, 0 },
+    { "SELLIFY_OLLAMA_RPM", SETTING_UINT, 0, AT(providers[3].rpm), "", NULL, 1, 1000000 },
+    { "SELLIFY_OLLAMA_TPM", SETTING_UINT, 0, AT(providers[3].tpm), "", NULL, 1, 1000000000 },
+    { "SELLIFY_OLLAMA_TIMEOUT_MS", SETTING_UINT, 0, AT(providers[3].timeout_ms), "", NULL, 100, 120000 },
     { "SELLIFY_AI_DEADLINE_MS", SETTING_UINT, SETTING_RELOAD, AT(ai_deadline_ms), "20000", NULL, 100, 300000 },
     { "SELLIFY_AI_CACHE_MAX_BYTES", SETTING_UINT, SETTING_RELOAD, AT(ai_cache_max_bytes), "67108864", NULL, 0, 2147483647 },
     { "SELLIFY_AI_CACHE_TTL_S", SETTING_UINT, SETTING_RELOAD, AT(ai_cache_ttl_s), "2592000", NULL, 0, 31536000 },

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -19,7 +20,8 @@
 #define STORE_APPLICATION_ID 0x53454c4c /* "SELL" */
 #define STORE_BUSY_START_MS 5000
 #define STORE_BUSY_RUN_MS 50 /* a reader from outside, at a checkpoint */
-#define STORE_LOCK_TRIES 20  /* 100 ms each: the one before may be ending */
+#define STORE_LOCK_TRIES 20  /* the one before may be ending */
+#define STORE_LOCK_WAIT_MS 100
 #define STORE_WAL_BYTES_KEPT "67108864"
 
 int
@@ -57,7 +59,7 @@ store_lock(store_t *store)
                 "store", "locked", "%s: another worker has the database", path);
             return STORE_UNREADY;
         }
-        usleep(100000);
+        (void) poll(NULL, 0, STORE_LOCK_WAIT_MS);
     }
     return STORE_OPENED;
 }
