@@ -66,3 +66,37 @@ print-test-nginx-env: ## variables with which CPAN's Test::Nginx runs t/*.t
 	@echo "export TEST_NGINX_LOAD_MODULES='$(abspath $(MODULE))'"
 	@echo "export TEST_NGINX_BINARY='$${TEST_NGINX_BINARY:-$$(PATH=$$PATH:/usr/sbin command -v nginx)}'"
 	@echo "export SELLIFY_STATE_WRITER='$(abspath $(BUILD))/state-writer'"
+
+# --- sanitizers ---
+#
+# nginx-dev has headers only, so the instrumented library goes into the stock
+# nginx, with the sanitizers' run-time libraries preloaded: their allocator and
+# their interceptors then serve the whole process, and everything that the
+# module or core/ does is checked.  Findings are written to files, since nginx
+# sends its stderr elsewhere; t/bin/sanitizer-report reads them.  The exit status
+# stays 0, or the leaks that stock nginx has at exit would look like a failed
+# start.
+
+ASAN_BUILD := build-asan
+ASAN_SUITES ?= $(filter-out t/check.t t/runner%.t t/stub.t,$(wildcard t/*.t))
+
+.PHONY: asan asan-suites
+asan: ## unit tests and module suites under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined BUILD=$(ASAN_BUILD) module unit
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined BUILD=$(ASAN_BUILD) asan-suites
+
+asan-suites: $(BUILD)/nginx-asan
+	@rm -f $(BUILD)/sanitizer.*
+	@BUILD_DIR=$(BUILD) TEST_NGINX_BINARY=$(abspath $(BUILD))/nginx-asan SELLIFY_SLOW=5 \
+	    scripts/test $(wildcard $(BUILD)/unit/*_test) $(ASAN_SUITES); status=$$?; \
+	    t/bin/sanitizer-report $(BUILD) && exit $$status
+
+$(BUILD)/nginx-asan: ngx_sellify_module/module.mk
+	@mkdir -p $(@D)
+	@{ echo '#!/bin/sh'; \
+	   echo "export LD_PRELOAD='$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)'"; \
+	   echo "export ASAN_OPTIONS='log_path=$(abspath $(BUILD))/sanitizer:exitcode=0:fast_unwind_on_malloc=0'"; \
+	   echo "export UBSAN_OPTIONS='log_path=$(abspath $(BUILD))/sanitizer:print_stacktrace=1'"; \
+	   echo 'exec $(or $(NGINX),/usr/sbin/nginx) "$$@"'; \
+	 } > $@
+	@chmod +x $@

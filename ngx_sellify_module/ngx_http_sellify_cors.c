@@ -35,36 +35,36 @@ ngx_http_sellify_cors_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 static ngx_http_output_header_filter_pt ngx_http_next_header_filter;
 
-#define NGX_HTTP_SELLIFY_CORS_ANY                                              \
+#define NGX_HTTP_SELLIFY_CORS_CONF                                             \
     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
 
 static ngx_command_t ngx_http_sellify_cors_commands[] = {
 
     { ngx_string("sellify_cors_origin"),
-        NGX_HTTP_SELLIFY_CORS_ANY | NGX_CONF_1MORE,
+        NGX_HTTP_SELLIFY_CORS_CONF | NGX_CONF_1MORE,
         ngx_http_sellify_cors_origin, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("sellify_cors_methods"),
-        NGX_HTTP_SELLIFY_CORS_ANY | NGX_CONF_1MORE, ngx_http_sellify_cors_list,
+        NGX_HTTP_SELLIFY_CORS_CONF | NGX_CONF_1MORE, ngx_http_sellify_cors_list,
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_sellify_cors_loc_conf_t, methods), NULL },
 
     { ngx_string("sellify_cors_headers"),
-        NGX_HTTP_SELLIFY_CORS_ANY | NGX_CONF_1MORE, ngx_http_sellify_cors_list,
+        NGX_HTTP_SELLIFY_CORS_CONF | NGX_CONF_1MORE, ngx_http_sellify_cors_list,
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_sellify_cors_loc_conf_t, headers), NULL },
 
     { ngx_string("sellify_cors_expose"),
-        NGX_HTTP_SELLIFY_CORS_ANY | NGX_CONF_1MORE, ngx_http_sellify_cors_list,
+        NGX_HTTP_SELLIFY_CORS_CONF | NGX_CONF_1MORE, ngx_http_sellify_cors_list,
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_sellify_cors_loc_conf_t, expose), NULL },
 
     { ngx_string("sellify_cors_max_age"),
-        NGX_HTTP_SELLIFY_CORS_ANY | NGX_CONF_TAKE1,
+        NGX_HTTP_SELLIFY_CORS_CONF | NGX_CONF_TAKE1,
         ngx_http_sellify_cors_max_age, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
     { ngx_string("sellify_cors_credentials"),
-        NGX_HTTP_SELLIFY_CORS_ANY | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+        NGX_HTTP_SELLIFY_CORS_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
         NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_sellify_cors_loc_conf_t, credentials), NULL },
 

@@ -126,7 +126,7 @@ ngx_http_sellify_metrics_configure(
     ngx_conf_t *cf, ngx_http_sellify_main_conf_t *smcf)
 {
     size_t size;
-    ngx_str_t name = ngx_string("sellify_metrics");
+    ngx_str_t name = ngx_string("sellify");
 
     size = NGX_MAX_PROCESSES * sizeof(ngx_http_sellify_counters_t);
     size += size / 128 + 16 * ngx_pagesize; /* the slab's own pages */
@@ -777,9 +777,9 @@ ngx_http_sellify_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (value[1].data[0] != '/') {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                "\"sellify_metrics\" takes a location that starts with /, "
+                "\"%V\" takes a location that starts with /, "
                 "not \"%V\"",
-                &value[1]);
+                &cmd->name, &value[1]);
             return NGX_CONF_ERROR;
         }
 

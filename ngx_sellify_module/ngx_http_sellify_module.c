@@ -38,7 +38,7 @@ static ngx_int_t ngx_http_sellify_id_variable(
 static ngx_int_t ngx_http_sellify_token_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 
-#define NGX_HTTP_SELLIFY_ANY                                                   \
+#define NGX_HTTP_SELLIFY_ANY_CONF                                              \
     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
 
 static ngx_command_t ngx_http_sellify_commands[] = {
@@ -59,10 +59,10 @@ static ngx_command_t ngx_http_sellify_commands[] = {
         ngx_http_sellify_path, NGX_HTTP_MAIN_CONF_OFFSET,
         offsetof(ngx_http_sellify_main_conf_t, state), NULL },
 
-    { ngx_string("sellify_auth"), NGX_HTTP_SELLIFY_ANY | NGX_CONF_TAKE1,
+    { ngx_string("sellify_auth"), NGX_HTTP_SELLIFY_ANY_CONF | NGX_CONF_TAKE1,
         ngx_http_sellify_auth, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
 
-    { ngx_string("sellify_api"), NGX_HTTP_SELLIFY_ANY | NGX_CONF_FLAG,
+    { ngx_string("sellify_api"), NGX_HTTP_SELLIFY_ANY_CONF | NGX_CONF_FLAG,
         ngx_http_sellify_flag, NGX_HTTP_LOC_CONF_OFFSET,
         offsetof(ngx_http_sellify_loc_conf_t, api), NULL },
 

@@ -607,6 +607,25 @@ ngx_http_sellify_ruleset_static(
     return smcf->ruleset ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
+/* What the worker published; refused, it leaves smcf->ruleset as it is. */
+static void
+ngx_http_sellify_ruleset_live(
+    ngx_conf_t *cf, ngx_http_sellify_main_conf_t *smcf)
+{
+    ngx_http_sellify_compile_t job;
+
+    if (smcf->live == NULL || !ngx_http_sellify_ruleset_wanted(smcf->live)) {
+        return;
+    }
+
+    ngx_memzero(&job, sizeof(job));
+    job.smcf = smcf;
+    job.log = cf->log;
+    ngx_http_sellify_compile_prepare(&job);
+    ngx_http_sellify_compile(&job);
+    ngx_http_sellify_compile_done(&job);
+}
+
 char *
 ngx_http_sellify_ruleset_configure(
     ngx_conf_t *cf, ngx_http_sellify_main_conf_t *smcf)
@@ -614,7 +633,6 @@ ngx_http_sellify_ruleset_configure(
     char *rv;
     ngx_pool_t *pool;
     ngx_pool_cleanup_t *cln;
-    ngx_http_sellify_compile_t job;
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
     pool = ngx_create_pool(4096, cf->log);
@@ -624,31 +642,34 @@ ngx_http_sellify_ruleset_configure(
 
     cln->handler = ngx_http_sellify_ruleset_cleanup;
     cln->data = smcf;
-
-    rv = ngx_http_sellify_ruleset_static(cf, smcf, pool);
-    ngx_destroy_pool(pool);
-
-    if (rv != NGX_CONF_OK || smcf->live == NULL) {
-        return rv;
-    }
+    rv = NGX_CONF_OK;
 
 #if (NGX_THREADS)
-    smcf->thread_pool = ngx_thread_pool_add(cf, NULL);
-    if (smcf->thread_pool == NULL) {
-        return NGX_CONF_ERROR;
+    if (smcf->live) {
+        smcf->thread_pool = ngx_thread_pool_add(cf, NULL);
+        if (smcf->thread_pool == NULL) {
+            ngx_destroy_pool(pool);
+            return NGX_CONF_ERROR;
+        }
     }
 #endif
 
-    /* what runs now goes before the files; when it is no good, they stay */
+    /* files are always compiled, for their faults; the built-in documents only
+     * when there is nothing else, since a compile takes its time */
 
-    if (ngx_http_sellify_ruleset_wanted(smcf->live)) {
-        ngx_memzero(&job, sizeof(job));
-        job.smcf = smcf;
-        job.log = cf->log;
-        ngx_http_sellify_compile_prepare(&job);
-        ngx_http_sellify_compile(&job);
-        ngx_http_sellify_compile_done(&job);
+    if (smcf->policy.len || smcf->products.len) {
+        rv = ngx_http_sellify_ruleset_static(cf, smcf, pool);
     }
 
-    return NGX_CONF_OK;
+    if (rv == NGX_CONF_OK) {
+        ngx_http_sellify_ruleset_live(cf, smcf);
+    }
+
+    if (rv == NGX_CONF_OK && smcf->ruleset == NULL) {
+        rv = ngx_http_sellify_ruleset_static(cf, smcf, pool);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return rv;
 }
