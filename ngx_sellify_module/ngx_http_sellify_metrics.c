@@ -126,7 +126,7 @@ ngx_http_sellify_metrics_configure(
     ngx_conf_t *cf, ngx_http_sellify_main_conf_t *smcf)
 {
     size_t size;
-    ngx_str_t name = ngx_string("sellify");
+    ngx_str_t name = ngx_string("ngx_http_sellify");
 
     size = NGX_MAX_PROCESSES * sizeof(ngx_http_sellify_counters_t);
     size += size / 128 + 16 * ngx_pagesize; /* the slab's own pages */
