@@ -48,8 +48,7 @@ static const char *const texts[] = {
     "",
     "Bonjour, c'est combien le sac Lina ?",
     "je vais te tuer, arnaque, mon avocat portera plainte",
-    "une vid\xc3\xa9o des baskett en c\xcc\xa7uir, r o b o t, 49,90 "
-    "\xe2\x82\xac",
+    "une vid\xc3\xa9o, baskett en c\xcc\xa7uir, r o b o t, 49,90 \xe2\x82\xac",
     "\xf0\x9f\x98\x80 STOP merciiii www.example.com 06 12 34 56 78",
     "remise de 20 % sur https://x.example/a?b code ABC",
 };
