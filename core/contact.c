@@ -46,7 +46,8 @@ in_list(const char *data, size_t len, const char *const *list, size_t count)
     size_t i;
 
     for (i = 0; i < count; i++) {
-        if (strlen(list[i]) == len && memcmp(list[i], data, len) == 0) {
+        if (list[i][0] == data[0] && strncmp(list[i], data, len) == 0 &&
+            list[i][len] == '\0') {
             return 1;
         }
     }

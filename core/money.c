@@ -69,11 +69,12 @@ static int
 is_one_of(const sellify_folded_t *folded, const sellify_word_t *word,
     const char *const *list, size_t count)
 {
+    const char *data = folded->data + word->start;
     size_t i, len = word->end - word->start;
 
     for (i = 0; i < count; i++) {
-        if (strlen(list[i]) == len &&
-            memcmp(list[i], folded->data + word->start, len) == 0) {
+        if (list[i][0] == data[0] && strncmp(list[i], data, len) == 0 &&
+            list[i][len] == '\0') {
             return 1;
         }
     }
@@ -91,8 +92,10 @@ currency_of(const char *data, size_t len)
     size_t i;
 
     for (i = 0; i < sizeof(currencies) / sizeof(currencies[0]); i++) {
-        if (strlen(currencies[i].word) == len &&
-            memcmp(currencies[i].word, data, len) == 0) {
+        const char *word = currencies[i].word;
+
+        if (word[0] == data[0] && strncmp(word, data, len) == 0 &&
+            word[len] == '\0') {
             return currencies[i].code;
         }
     }

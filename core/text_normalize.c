@@ -15,41 +15,34 @@ is_blank(int32_t codepoint)
            codepoint == 0x2060 || codepoint == 0xFEFF;
 }
 
-/* -1 when not UTF-8. */
-static int
-trim(sellify_str_t *text)
+/* The size of a blank at `at`, 0 for anything else. */
+static size_t
+blank_size(sellify_str_t text, size_t at)
 {
-    const uint8_t *data = (const uint8_t *) text->data;
-    size_t at = 0, from = text->len, to = text->len;
     int32_t codepoint;
+    utf8proc_ssize_t size = utf8proc_iterate((const uint8_t *) text.data + at,
+        (utf8proc_ssize_t) (text.len - at), &codepoint);
 
-    while (at < text->len) {
-        utf8proc_ssize_t size = utf8proc_iterate(
-            data + at, (utf8proc_ssize_t) (text->len - at), &codepoint);
-        if (size <= 0) {
-            return -1;
-        }
-        if (!is_blank(codepoint)) {
-            from = from < at ? from : at;
-            to = at + (size_t) size;
-        }
-        at += (size_t) size;
-    }
-    text->data += from;
-    text->len = to - from;
-    return 0;
+    return size > 0 && is_blank(codepoint) ? (size_t) size : 0;
 }
 
-/* No character below U+0300 combines, so such a text is in NFC. */
+/* No character below U+0300 combines, so a text of such characters is in NFC.
+ * 0 also for what is not UTF-8. */
 static int
 is_plainly_nfc(sellify_str_t text)
 {
+    const uint8_t *data = (const uint8_t *) text.data;
     size_t i;
 
     for (i = 0; i < text.len; i++) {
-        if ((uint8_t) text.data[i] >= 0xCC) {
+        if (data[i] < 0x80) {
+            continue;
+        }
+        if (data[i] < 0xC2 || data[i] >= 0xCC || i + 1 == text.len ||
+            (data[i + 1] & 0xC0) != 0x80) {
             return 0;
         }
+        i++;
     }
     return 1;
 }
@@ -57,9 +50,22 @@ is_plainly_nfc(sellify_str_t text)
 sellify_str_t
 sellify_text_trim(sellify_str_t text)
 {
-    sellify_str_t trimmed = text;
+    size_t size, at;
 
-    return trim(&trimmed) == 0 ? trimmed : text;
+    while (text.len > 0 && (size = blank_size(text, 0)) > 0) {
+        text.data += size;
+        text.len -= size;
+    }
+    while (text.len > 0) {
+        for (at = text.len - 1;
+             at > 0 && ((uint8_t) text.data[at] & 0xC0) == 0x80; at--) {
+        }
+        if (blank_size(text, at) == 0) {
+            break;
+        }
+        text.len = at;
+    }
+    return text;
 }
 
 int
@@ -71,9 +77,7 @@ sellify_text_normalize(sellify_str_t source, void *scratch, size_t scratch_size,
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
     utf8proc_ssize_t count;
 
-    if (trim(&source) != 0) {
-        return -1;
-    }
+    source = sellify_text_trim(source);
     *result = source;
     if (is_plainly_nfc(source)) {
         return 0;
