@@ -102,6 +102,13 @@ ngx_http_sellify_write_ready(sellify_json_writer_t *w, void *data)
     sellify_json_object_end(w);
 }
 
+/* The worker has a ruleset, and this process has none of the worker's yet. */
+static ngx_uint_t
+ngx_http_sellify_ruleset_lacks(ngx_http_sellify_live_t *live)
+{
+    return live->header.ruleset_version != 0 && !live->loaded;
+}
+
 /* Not ready when a request that needs live data would get 503, or when no
  * message may be answered; an AI or a WhatsApp connection that is down is said
  * and no more: everything else works. */
@@ -139,14 +146,17 @@ ngx_http_sellify_ready(
 
     } else {
         license = live->header.license;
-        ready.state = "ok";
+        ready.state = ngx_http_sellify_ruleset_lacks(live)
+                          ? live->refused ? "ruleset_refused" : "loading"
+                          : "ok";
         ready.worker = live->header.draining ? "draining" : "ok";
         ready.license = sellify_license_name(license);
         ready.database = live->header.database;
         ready.ai = live->header.ai;
         ready.whatsapp = live->header.whatsapp;
         ready.ready = sellify_license_allows(license) &&
-                      ready.database != SELLIFY_HEALTH_DOWN;
+                      ready.database != SELLIFY_HEALTH_DOWN &&
+                      !ngx_http_sellify_ruleset_lacks(live);
     }
 
     if (!ready.ready &&

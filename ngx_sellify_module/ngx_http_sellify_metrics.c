@@ -8,6 +8,7 @@
 #include "../core/version.h"
 
 #define NGX_HTTP_SELLIFY_CACHE_LINE 64
+#define NGX_HTTP_SELLIFY_TEXT_SIZE 16384 /* bytes, grows when needed */
 
 static const char *const ngx_http_sellify_endpoint_names[] = { "other",
     "decision", "validate", "conversation", "quota", "health", "metrics",
@@ -264,7 +265,7 @@ ngx_http_sellify_text_append(
     }
 
     if ((size_t) (t->end - t->last) < len) {
-        size = 2 * (t->end - t->start) + len + 4096;
+        size = 2 * (t->end - t->start) + len;
         p = ngx_pnalloc(t->pool, size);
         if (p == NULL) {
             t->failed = 1;
@@ -612,8 +613,15 @@ ngx_http_sellify_metrics_answer(
     smcf = ngx_http_get_module_main_conf(r, ngx_http_sellify_module);
     ngx_http_sellify_metrics_sum(smcf, &sum);
 
-    ngx_memzero(&t, sizeof(t));
     t.pool = r->pool;
+    t.start = ngx_pnalloc(r->pool, NGX_HTTP_SELLIFY_TEXT_SIZE);
+    if (t.start == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    t.last = t.start;
+    t.end = t.start + NGX_HTTP_SELLIFY_TEXT_SIZE;
+    t.failed = 0;
 
     for (i = 0; i < NGX_HTTP_SELLIFY_FAMILIES; i++) {
         ngx_http_sellify_text_printf(&t, "# HELP %s %s\n# TYPE %s %s\n",

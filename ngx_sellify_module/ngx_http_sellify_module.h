@@ -75,6 +75,7 @@ typedef struct {
     unsigned keys_seen : 1;
     unsigned instances_seen : 1;
     unsigned loading : 1; /* a ruleset is being compiled */
+    unsigned loaded : 1;  /* ... one was, from the worker */
     unsigned refused : 1; /* ... was, and this is which: */
     uint64_t refused_version;
     u_char refused_sha256[32];

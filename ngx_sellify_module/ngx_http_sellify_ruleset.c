@@ -363,6 +363,7 @@ ngx_http_sellify_compile_done(ngx_http_sellify_compile_t *job)
         ngx_http_sellify_ruleset_swap(job->smcf, ruleset);
         ngx_memcpy(live->ruleset_sha256, job->sha256, sizeof(job->sha256));
         live->refused = 0;
+        live->loaded = 1;
 
         ngx_log_error(NGX_LOG_NOTICE, job->log, 0,
             "sellify: ruleset %uL is in use", job->version);

@@ -106,3 +106,18 @@ GET /api/v1/health/live
 ["X-Request-Id: abc-123_X.y", "X-Request-Id: a b", "X-Request-Id: " . ("x" x 65), "X-Request-Id: one\nX-Request-Id: two"]
 --- response_headers_like eval
 ["X-Request-Id: ^abc-123_X\\.y\$", "X-Request-Id: ^[0-9a-f]{32}\$", "X-Request-Id: ^[0-9a-f]{32}\$", "X-Request-Id: ^[0-9a-f]{32}\$"]
+
+
+
+=== TEST 11: a ruleset that does not load, and none before it
+--- state
+hours always
+ruleset-hash 5
+--- request
+GET /api/v1/health/ready
+--- error_code: 503
+--- response_body_like: ^\{"status":"not_ready",.*"state":"ruleset_refused"
+--- no_error_log
+[alert]
+--- error_log
+ruleset 5 is refused
