@@ -215,7 +215,7 @@ number_value(const sellify_money_t *money, size_t first, size_t last)
 {
     const sellify_folded_t *folded = money->folded;
     size_t at, total = 0, decimals = 0, count;
-    int64_t value = 0, part, scale = SELLIFY_MONEY_UNIT;
+    int64_t value = 0, part = 0, scale = SELLIFY_MONEY_UNIT;
     char mark = 0;
 
     if (last > first) {

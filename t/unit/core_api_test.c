@@ -170,8 +170,9 @@ the_same_message_has_the_same_seed(void **state)
         "{\"incoming_message\":\"b\"}",
         "{\"incoming_message\":\"a\",\"conversation_id\":\"1\"}",
         "{\"incoming_message\":\"a\",\"instance\":\"1\"}",
-        "{\"incoming_message\":\"a\",\"instance\":\"1\","
-        "\"conversation_id\":\"1\"}",
+        /* one string in two pieces: parentheses say so to clang */
+        ("{\"incoming_message\":\"a\",\"instance\":\"1\","
+         "\"conversation_id\":\"1\"}"),
     };
     uint64_t seeds[5];
     char arena[256];
