@@ -9,6 +9,7 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
+delete $ENV{BUILD_DIR};    # of the tree that is tested, not of this one
 my $root = abs_path(dirname(__FILE__) . '/..');
 
 sub tree {
@@ -88,6 +89,9 @@ for my $case (
     ['directives', 'a directive that is not', 'docs/directives.md', "## sellify_one\n## sellify_two\n", qr/sellify_two is not in the code/],
     ['directives', 'no document at all', 'docs/directives.md', undef, qr/is missing/],
     ['settings', 'a setting without a word', 'docs/settings.md', "none\n", qr/SELLIFY_DB is not in/],
+    ['settings', 'a setting of a provider without a word', 'worker/settings.c',
+        "${head}s t[] = { { \"SELLIFY_\" NAME \"_URL\" } };\nx = {\n    PROVIDER(\"ONE\", 0),\n    \"SELLIFY_DB\" };\n",
+        qr/SELLIFY_ONE_URL is not in/],
     ['settings', 'a setting that is not', 'docs/settings.md', "| `SELLIFY_DB` |\n| `SELLIFY_X` |\n", qr/SELLIFY_X is not in the code/],
     ['routes', 'a route without a word', 'docs/api.md', "nothing\n", qr{GET /a/\{id\} is not in}],
     ['routes', 'a route that is not', 'docs/api.md', "| GET/POST /a/{id} | w |\n", qr{POST /a/\{id\} is not in the code}],
