@@ -200,7 +200,7 @@ age 10
 === TEST 18: variables
 --- config
 location / { sellify_api on;
-    add_header X-Said "$sellify_action $sellify_rule $sellify_trigger [$sellify_valid]"; }
+    add_header X-Said "[$sellify_action] [$sellify_rule] [$sellify_trigger] [$sellify_valid]"; }
 --- request eval
 ["POST /decision
 {\"incoming_message\":\"Je vais te tuer\",$::Given}",
@@ -208,7 +208,7 @@ location / { sellify_api on;
 {\"incoming_message\":\"Bonjour\",$::Given}",
 "GET /health"]
 --- response_headers eval
-["X-Said: AlertHuman alert threat []", "X-Said: RespondText respond-text  []", "X-Said:    []"]
+["X-Said: [AlertHuman] [alert] [threat] []", "X-Said: [RespondText] [respond-text] [] []", "X-Said: [] [] [] []"]
 
 
 

@@ -1,8 +1,9 @@
-# The runner must be able to fail: a file in which every assertion is wrong, and
+# Our own runner (t/lib, also where CPAN's is installed) must be able to fail: a file in which every assertion is wrong, and
 # one that it must refuse, are run as programs and their verdicts counted.
 use strict;
 use warnings;
 
+use FindBin;
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -14,7 +15,7 @@ sub verdict {
     open my $out, '>', $file or die "cannot write $file: $!\n";
     print $out "use Test::Nginx::Socket 'no_plan';\nrun_tests();\n__DATA__\n\n$text";
     close $out;
-    my $tap = join '', `$^X @{[map { "'-I$_'" } @INC]} '$file' 2>&1`;
+    my $tap = join '', `$^X '-I$FindBin::Bin/lib' '$file' 2>&1`;
     return ($? >> 8, scalar(() = $tap =~ /^ok /mg),
         scalar(() = $tap =~ /^not ok /mg), $tap);
 }

@@ -7,7 +7,7 @@ repeat_each(2);
 
 our $Long = 'x' x 3000;
 
-plan tests => repeat_each() * 46;
+plan tests => repeat_each() * 48;
 run_tests();
 
 __DATA__
@@ -27,6 +27,19 @@ X-Port: $ServerPort
 hello
 --- no_error_log
 [error]
+
+
+
+=== TEST 18: spaces at the start of a header's value are kept
+--- config
+    location = /t {
+        add_header X-Odd "  two";
+        return 200;
+    }
+--- request
+GET /t
+--- response_headers_like
+X-Odd: \s\stwo
 
 
 

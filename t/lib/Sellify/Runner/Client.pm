@@ -105,7 +105,8 @@ sub parse {
     $r{raw_headers} = $1;
     my $rest = substr $raw, $+[0];
     $r{code} = $1 if $raw =~ m{\AHTTP/\d\.\d (\d+)};
-    while ($r{raw_headers} =~ /^([^\s:]+):[ \t]*([^\r\n]*?)[ \t]*\r$/mg) {
+    # One space after the colon; more belong to the value, as for the CPAN module.
+    while ($r{raw_headers} =~ /^([^\s:]+)[ \t]*: ?([^\r\n]*)\r$/mg) {
         push @{ $r{headers}{ lc $1 } }, $2;
     }
     if ($is_head || $r{code} =~ /\A(?:1\d\d|204|304)\z/) {
