@@ -5,8 +5,9 @@
  */
 #include "matcher_internal.h"
 
-#define SPACED_MIN 3 /* "i a" is not a word, "b o t" is */
-#define INSIDE_MIN 5 /* a word spelled inside a longer run of letters */
+#define SPACED_MIN 3   /* "i a" is not a word, "b o t" is */
+#define INSIDE_MIN 5   /* a word spelled inside a longer run of letters */
+#define SPELLED_MAX 64 /* letters of one spelled word, repeats and all */
 #define PIECES_MAX 6
 
 static char
@@ -118,6 +119,47 @@ marks_only(const sellify_folded_t *folded, const sellify_word_t *word)
            strchr(".-_*/~|\"", folded->data[word->start - 1]) != NULL;
 }
 
+static int
+is_mostly_letters(const sellify_folded_t *folded, size_t at, size_t count)
+{
+    size_t i, letters = 0;
+
+    for (i = 0; i < count; i++) {
+        letters += (folded->words[at + i].shape & SELLIFY_WORD_LETTERS) != 0;
+    }
+    return letters * 2 >= count;
+}
+
+/* The longest guarded word that the single letters from `at` on begin with.
+ * Returns how many letters it takes.  The skeleton is made once, and its starts
+ * are looked up: a long run of letters costs no more than its length. */
+static size_t
+hidden_inside(const sellify_matcher_t *m, const sellify_folded_t *folded,
+    size_t at, size_t count, uint32_t *id)
+{
+    char skeleton[SELLIFY_SKELETON_MAX + 16] = { 0 };
+    size_t ends[SELLIFY_SKELETON_MAX], len = 0, i;
+
+    for (i = 0; i < count && i < SPELLED_MAX && len < SELLIFY_SKELETON_MAX;
+         i++) {
+        char letter =
+            plain_letter((uint8_t) folded->data[folded->words[at + i].start]);
+
+        if (len == 0 || skeleton[len - 1] != letter) {
+            skeleton[len++] = letter;
+        }
+        ends[len - 1] = i + 1;
+    }
+    for (; len >= INSIDE_MIN; len--) {
+        *id = find_skeleton(m, skeleton, len);
+        if (*id != WORD_UNKNOWN &&
+            is_mostly_letters(folded, at, ends[len - 1])) {
+            return ends[len - 1];
+        }
+    }
+    return 0;
+}
+
 /* A segment of single letters between wider gaps. */
 static void
 guard_segment(const sellify_matcher_t *m, sellify_folded_t *folded, size_t at,
@@ -135,17 +177,12 @@ guard_segment(const sellify_matcher_t *m, sellify_folded_t *folded, size_t at,
         merge(folded, at, count, id);
         return;
     }
-    for (from = 0; from + INSIDE_MIN <= count; from++) {
-        len = count - from;
-        len = len > SELLIFY_SKELETON_MAX ? SELLIFY_SKELETON_MAX : len;
-        for (; len >= INSIDE_MIN; len--) {
-            id = hidden_word(m, folded, words[at + from].start,
-                words[at + from + len - 1].end, INSIDE_MIN);
-            if (id != WORD_UNKNOWN) {
-                merge(folded, at + from, len, id);
-                from += len - 1;
-                break;
-            }
+    for (from = 0; from + INSIDE_MIN <= count; from += len) {
+        len = hidden_inside(m, folded, at + from, count - from, &id);
+        if (len > 0) {
+            merge(folded, at + from, len, id);
+        } else {
+            len = 1;
         }
     }
 }

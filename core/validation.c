@@ -42,6 +42,8 @@ typedef struct {
     sellify_folded_t folded;
     sellify_verdict_t *verdict;
     const sellify_pattern_t *pattern; /* the one at work */
+    size_t counted; /* bytes of the text whose characters are counted */
+    uint32_t chars;
 } check_t;
 
 static int
@@ -82,12 +84,26 @@ piece(const check_t *check, size_t from, size_t to)
     return (sellify_str_t){ check->text.data + from, to - from };
 }
 
+/* Characters before a byte.  Checks go forward, so each byte is counted once a
+ * check however many violations there are. */
+static uint32_t
+chars_before(check_t *check, size_t at)
+{
+    if (at < check->counted) {
+        check->counted = 0;
+        check->chars = 0;
+    }
+    check->chars += sellify_text_chars(check->text, check->counted, at);
+    check->counted = at;
+    return check->chars;
+}
+
 /* A violation at source bytes [from, to); no term: the piece itself. */
 static void
 add_source(check_t *check, sellify_violation_rule_t rule, sellify_str_t term,
     size_t from, size_t to)
 {
-    uint32_t start = sellify_text_chars(check->text, 0, from);
+    uint32_t start = chars_before(check, from);
     uint32_t end = start + sellify_text_chars(check->text, from, to);
 
     add(check, rule, term.data ? term : piece(check, from, to), start, end);

@@ -434,6 +434,31 @@ test_limits(void **state)
         verdict.error, "Generated text contains forbidden word: robot");
 }
 
+/* Linear time: what is worst for each check, in a text of the largest body.
+ * Quadratic work would be 10^9 steps and more. */
+static void
+test_worst_texts(void **state)
+{
+    static const char *const units[] = { "1€ ", "a ", "r o b o t ", "j'ai ",
+        "a@a ", "x.fr ", "je vous ", "é\x01", "aaab ", "b-", "0 6 ", "un ",
+        "livré ", "🙂", "a1-", "@", ".a", "vous recontacte " };
+    static char text[60001], big[60000 * 40];
+    static sellify_verdict_t verdict;
+    size_t i, len, unit;
+
+    (void) state;
+    assert_true(sizeof(big) >= sellify_scratch_size(sizeof(text)));
+    for (i = 0; i < COUNT(units); i++) {
+        unit = strlen(units[i]);
+        for (len = 0; len + unit < sizeof(text); len += unit) {
+            memcpy(text + len, units[i], unit + 1);
+        }
+        sellify_validate(
+            ruleset, sellify_str_of(text), NULL, 0, big, sizeof(big), &verdict);
+        assert_false(verdict.valid);
+    }
+}
+
 /* Case, accents and invisible characters change nothing. */
 static void
 test_disguises(void **state)
@@ -494,6 +519,7 @@ main(void)
         cmocka_unit_test(test_encoding),
         cmocka_unit_test(test_valid_text),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_worst_texts),
         cmocka_unit_test(test_disguises),
         cmocka_unit_test(test_no_allocation),
     };
