@@ -289,13 +289,15 @@ ngx_http_sellify_cors_headers(
         return NGX_ERROR;
     }
 
-    origin = ngx_http_sellify_cors_allowed(r, clcf);
+    /* without Vary the answer to anybody must do for a page, too */
+
+    origin = clcf->any ? &star : ngx_http_sellify_cors_allowed(r, clcf);
     if (origin == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_http_sellify_header_out(r, "Access-Control-Allow-Origin",
-            clcf->any ? &star : origin) != NGX_OK) {
+    if (ngx_http_sellify_header_out(r, "Access-Control-Allow-Origin", origin) !=
+        NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -433,6 +433,13 @@ ngx_http_sellify_key_find(ngx_http_sellify_main_conf_t *smcf, ngx_str_t *text,
         return &v->set->keys[v->number];
     }
 
+    /* a single process that was reloaded has not run init_process again */
+
+    if (smcf->digest == NULL &&
+        ngx_http_sellify_keys_init((ngx_cycle_t *) ngx_cycle, smcf) != NGX_OK) {
+        return NULL;
+    }
+
     if (EVP_DigestInit_ex2(smcf->digest, smcf->sha256, NULL) != 1 ||
         EVP_DigestUpdate(smcf->digest, text->data, text->len) != 1 ||
         EVP_DigestFinal_ex(smcf->digest, hash, NULL) != 1) {

@@ -572,7 +572,16 @@ ngx_http_sellify_ruleset_faults(ngx_conf_t *cf,
 static void
 ngx_http_sellify_ruleset_cleanup(void *data)
 {
-    ngx_http_sellify_ruleset_swap(data, NULL);
+    ngx_http_sellify_main_conf_t *smcf = data;
+
+    /* a single process that was reloaded still has the timer of the old
+     * configuration */
+
+    if (smcf->live && smcf->live->timer.timer_set) {
+        ngx_del_timer(&smcf->live->timer);
+    }
+
+    ngx_http_sellify_ruleset_swap(smcf, NULL);
 }
 
 static char *

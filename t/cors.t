@@ -181,7 +181,20 @@ Access-Control-Allow-Origin: *
 
 
 
-=== TEST 14: credentials, lists and age as told
+=== TEST 14: every origin: also for a request without one, as caches do not vary
+--- config
+sellify_cors_origin *;
+location / { sellify_api on; }
+--- request
+GET /health
+--- more_headers
+--- response_headers
+Access-Control-Allow-Origin: *
+! Vary
+
+
+
+=== TEST 15: credentials, lists and age as told
 --- config
 sellify_cors_origin https://shop.example;
 sellify_cors_credentials on;
@@ -204,7 +217,7 @@ Access-Control-Max-Age: 3600
 
 
 
-=== TEST 15: a proxied answer: the upstream's headers are replaced
+=== TEST 16: a proxied answer: the upstream's headers are replaced
 --- more_http
 server {
     listen unix:$TEST_NGINX_SELLIFY_DIR/up.sock;
@@ -230,7 +243,7 @@ X-Request-Id: mine", "! Access-Control-Allow-Origin
 
 
 
-=== TEST 16: switched off in one location
+=== TEST 17: switched off in one location
 --- config
 sellify_cors_origin https://shop.example;
 location = /health { sellify_cors_origin off; sellify_api on; }

@@ -119,5 +119,3 @@ GET /api/v1/health/ready
 --- response_body_like: ^\{"status":"not_ready",.*"state":"ruleset_refused"
 --- no_error_log
 [alert]
---- error_log
-ruleset 5 is refused
