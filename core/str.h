@@ -7,12 +7,14 @@
 
 typedef struct {
     const char *data; /* not NUL-terminated; NULL only with len 0 */
-    size_t      len;  /* bytes */
+    size_t len;       /* bytes */
 } sellify_str_t;
 
-#define SELLIFY_STR(literal) { literal, sizeof(literal) - 1 }
-#define sellify_str(literal)                                                   \
-    ((sellify_str_t){ (literal), sizeof(literal) - 1 })
+#define SELLIFY_STR(literal)                                                   \
+    {                                                                          \
+        literal, sizeof(literal) - 1                                           \
+    }
+#define sellify_str(literal) ((sellify_str_t){ (literal), sizeof(literal) - 1 })
 
 static inline sellify_str_t
 sellify_str_of(const char *cstring)

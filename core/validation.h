@@ -24,18 +24,19 @@ const char *sellify_violation_name(sellify_violation_rule_t rule);
 
 typedef struct {
     sellify_violation_rule_t rule;
-    sellify_str_t term; /* as listed, or the piece of the input; lives as long
+    sellify_str_t term;  /* as listed, or the piece of the input; lives as long
                            as ruleset, input and scratch */
     uint32_t start, end; /* Unicode characters of the input, [start, end) */
 } sellify_violation_t;
 
 typedef struct {
-    int           valid;
-    sellify_str_t validated_text; /* NFC, trimmed; in scratch; empty if not valid */
-    char          error[192];     /* of the first violation; "" if valid */
+    int valid;
+    sellify_str_t
+        validated_text; /* NFC, trimmed; in scratch; empty if not valid */
+    char error[192];    /* of the first violation; "" if valid */
     sellify_violation_t violations[SELLIFY_VIOLATIONS_MAX];
-    size_t              violation_count; /* kept; ascending by start, then rule */
-    size_t              violations_found;
+    size_t violation_count; /* kept; ascending by start, then rule */
+    size_t violations_found;
 } sellify_verdict_t;
 
 /* `product` narrows prices and promises to one product; NULL is the whole

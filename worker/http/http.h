@@ -17,10 +17,10 @@
 
 /* Who asks: the key that was verified, or the local operator on admin.sock. */
 typedef struct {
-    char     key_id[40];  /* for the audit; "operator" on admin.sock */
+    char key_id[40]; /* for the audit; "operator" on admin.sock */
     uint32_t scopes;
     uint32_t instance_count; /* 0: every instance */
-    char     instances[SELLIFY_KEY_INSTANCES][SELLIFY_INSTANCE_NAME_MAX + 1];
+    char instances[SELLIFY_KEY_INSTANCES][SELLIFY_INSTANCE_NAME_MAX + 1];
 } http_identity_t;
 
 int http_identity_may_use(const http_identity_t *who, sellify_str_t instance);
@@ -28,15 +28,15 @@ int http_identity_may_use(const http_identity_t *who, sellify_str_t instance);
 typedef struct http_request http_request_t;
 
 struct http_request {
-    worker_t       *worker;
-    unsigned        method;
-    sellify_str_t   path;     /* decoded, without /api/v1 */
-    sellify_str_t   body;
-    sellify_str_t   content_type;
-    char            request_id[64]; /* from X-Request-Id, or made here */
+    worker_t *worker;
+    unsigned method;
+    sellify_str_t path; /* decoded, without /api/v1 */
+    sellify_str_t body;
+    sellify_str_t content_type;
+    char request_id[64]; /* from X-Request-Id, or made here */
     http_identity_t who;
-    int             local;    /* came over admin.sock */
-    void           *evhttp;   /* struct evhttp_request */
+    int local;    /* came over admin.sock */
+    void *evhttp; /* struct evhttp_request */
 };
 
 /* Where a route takes its permission from. */
@@ -53,12 +53,12 @@ typedef enum {
 #define HTTP_ROUTE_ANY_TYPE 8u      /* any Content-Type (CSV import, webhook) */
 
 typedef struct {
-    unsigned      method;
-    const char   *path;  /* "/products/{id}"; at most 3 parameters */
+    unsigned method;
+    const char *path; /* "/products/{id}"; at most 3 parameters */
     http_access_t access;
-    uint32_t      scope;
-    size_t        body_max; /* bytes; 0: 64 KiB */
-    unsigned      flags;
+    uint32_t scope;
+    size_t body_max; /* bytes; 0: 64 KiB */
+    unsigned flags;
     /* Runs inside a step of the turn.  It must reply exactly once, or hold the
      * request. A status of 400 or more rolls the step back. */
     void (*handler)(http_request_t *request);
@@ -77,8 +77,8 @@ sellify_str_t http_header(const http_request_t *request, const char *name);
 void *http_alloc(http_request_t *request, size_t size);
 
 /* Replies. They leave after COMMIT; if the turn fails the client gets 503. */
-void http_reply_json(http_request_t *request, int status,
-    const sellify_json_writer_t *body);
+void http_reply_json(
+    http_request_t *request, int status, const sellify_json_writer_t *body);
 void http_reply_empty(http_request_t *request, int status);
 void http_reply_text(http_request_t *request, int status,
     const char *content_type, sellify_str_t body);

@@ -65,9 +65,9 @@ void store_hash(store_t *store, const char *purpose, sellify_str_t value,
     uint8_t hash[STORE_HASH_LEN]);
 
 /* Small named values (clock mapping, checkpoints). */
-store_result_t store_meta_get(store_t *store, const char *name,
-    sellify_str_t *value); /* release it */
-store_result_t store_meta_set(store_t *store, const char *name,
-    sellify_str_t value);
+store_result_t store_meta_get(
+    store_t *store, const char *name, sellify_str_t *value); /* release it */
+store_result_t
+store_meta_set(store_t *store, const char *name, sellify_str_t value);
 
 #endif
