@@ -2,6 +2,7 @@
 #include "../../core/validation.h"
 #include "../../core/decision.h"
 #include "../../core/text.h"
+#include "../../core/validator.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -481,6 +482,86 @@ test_disguises(void **state)
     }
 }
 
+/* --- every allocation of a validator's build fails once --- */
+
+typedef struct {
+    int left, live;
+} failing_t;
+
+static void *
+failing_alloc(void *context, size_t size)
+{
+    failing_t *f = context;
+
+    if (f->left-- <= 0) {
+        return NULL;
+    }
+    f->live++;
+    return malloc(size);
+}
+
+static void
+failing_release(void *context, void *block)
+{
+    ((failing_t *) context)->live--;
+    free(block);
+}
+
+/* 1 when it could be built. */
+static int
+build_validator(sellify_region_t *region, sellify_region_t *side)
+{
+    const sellify_product_t *product = sellify_ruleset_product_at(ruleset, 0);
+    sellify_validator_builder_t *b = sellify_validator_begin(region, side);
+    sellify_validator_t *v = NULL;
+    const char *why = NULL;
+    int i;
+
+    if (b == NULL) {
+        return 0;
+    }
+    for (i = 0; i < 3000 && why == NULL; i++) {
+        char term[32];
+        snprintf(term, sizeof(term), "mot%d suite%d", i, i % 7);
+        why = sellify_validator_term(b, SELLIFY_CHECK_PROMISE,
+            sellify_str_of(term), sellify_str("x"), 0);
+    }
+    why = why ? why
+              : sellify_validator_pattern(b, SELLIFY_VIOLATION_PROMISE,
+                    sellify_str(""), sellify_str("abc"));
+    why = why ? why : sellify_validator_contact(b, sellify_str("lina.fr"));
+    if (why == NULL) {
+        v = sellify_validator_finish(b, product, 1, sellify_str("EUR"));
+    } else {
+        assert_ptr_equal(why, SELLIFY_NO_MEMORY);
+    }
+    if (v == NULL) {
+        sellify_validator_abandon(b);
+    }
+    sellify_validator_free(v);
+    return v != NULL;
+}
+
+static void
+test_memory_fails(void **state)
+{
+    int n, built = 0;
+
+    (void) state;
+    for (n = 0; n < 1000 && !built; n++) {
+        failing_t failing = { n, 0 };
+        sellify_memory_t memory = { failing_alloc, failing_release, &failing };
+        sellify_region_t *region = sellify_region_new(&memory, 1u << 24);
+        sellify_region_t *side = sellify_region_new(&memory, 1u << 24);
+
+        built = region && side && build_validator(region, side);
+        sellify_region_free(region);
+        sellify_region_free(side);
+        assert_int_equal(failing.live, 0);
+    }
+    assert_true(built && n > 10);
+}
+
 static void
 test_no_allocation(void **state)
 {
@@ -521,6 +602,7 @@ main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_worst_texts),
         cmocka_unit_test(test_disguises),
+        cmocka_unit_test(test_memory_fails),
         cmocka_unit_test(test_no_allocation),
     };
 
