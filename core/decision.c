@@ -71,11 +71,13 @@ quota(const context_t *c)
     return !c->input->quotas_available;
 }
 
-/* A medium without a caption, a sticker, emoji alone: nothing to answer. */
+/* A medium without a caption, a sticker, emoji alone: nothing to answer.  In the
+ * pipeline also a message in a language that the policy does not list. */
 static int
 not_understood(const context_t *c)
 {
-    return c->detection->wordless;
+    return c->detection->wordless ||
+           (c->input->known_languages_only && c->detection->foreign);
 }
 
 static int
@@ -197,7 +199,7 @@ trigger_of(const context_t *c)
         return trigger;
     }
     c->decision->not_understood =
-        trigger == SELLIFY_TRIGGER_MISUNDERSTANDING || c->detection->wordless;
+        trigger == SELLIFY_TRIGGER_MISUNDERSTANDING || not_understood(c);
     if (c->decision->not_understood && counted < UINT32_MAX) {
         counted++;
     }

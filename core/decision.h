@@ -102,6 +102,8 @@ typedef struct {
     int paused, opted_out, accepts_media;
     uint32_t misunderstandings; /* consecutive, before this message */
     uint32_t replies_last_hour; /* pipeline only; 0 elsewhere */
+    int known_languages_only;   /* pipeline only: a message in no language of
+                                   the policy is not understood */
     sellify_str_t product_id;   /* product talked about so far, or empty */
     uint64_t seed;              /* sellify_rng_seed_of(instance/message id) */
 } sellify_decision_input_t;

@@ -5,6 +5,8 @@
 
 #define OPT_OUT_OTHER_WORDS 2 /* "stop svp merci" */
 #define OPT_OUT_PLAIN_LETTERS 7
+#define FOREIGN_WORDS 4 /* fewer are no evidence */
+#define FOREIGN_SHARE 4 /* one word in four is a function word of ours */
 
 static int
 has(const sellify_detection_t *d, unsigned class_id)
@@ -117,6 +119,33 @@ guess_language(const sellify_ruleset_t *ruleset, const sellify_detection_t *d)
                             : (sellify_str_t){ "", 0 };
 }
 
+/* Nothing in it is listed, and too few of its words are function words of a
+ * known language (neighbours share some: "la").  A word or two in our letters
+ * tell nothing, one in other letters does. */
+static int
+is_foreign(const sellify_ruleset_t *ruleset, const sellify_detection_t *d)
+{
+    const sellify_folded_t *folded = &d->folded;
+    size_t ours = 0, enough = FOREIGN_WORDS;
+
+    if (d->hits.count > 0 || d->near_count > 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < ruleset->policy.language_count; i++) {
+        ours += d->hits.counts[SELLIFY_CLASS_FUNCTION + i];
+    }
+    for (size_t i = 0; i < folded->word_count; i++) {
+        const sellify_word_t *word = &folded->words[i];
+
+        if ((word->shape & SELLIFY_WORD_LETTERS) != 0 &&
+            (unsigned char) folded->data[word->start] >= 0x80) {
+            enough = 1;
+        }
+    }
+    return folded->plain_count >= enough &&
+           ours * FOREIGN_SHARE < folded->plain_count;
+}
+
 int
 sellify_detect(const sellify_ruleset_t *ruleset,
     const sellify_decision_input_t *input, void *scratch, size_t scratch_size,
@@ -140,5 +169,6 @@ sellify_detect(const sellify_ruleset_t *ruleset,
     d->wordless = d->folded.plain_count == 0;
     d->language = guess_language(ruleset, d);
     sellify_recognise(ruleset, input->product_id, d);
+    d->foreign = is_foreign(ruleset, d);
     return 0;
 }

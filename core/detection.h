@@ -31,6 +31,7 @@ typedef struct {
     int wants_image, wants_video;
     int opt_out;  /* 1 STOP, -1 START */
     int wordless; /* nothing to read: empty, emoji, punctuation */
+    int foreign;  /* words enough to tell, and of no language we know */
     const sellify_product_t *product; /* or NULL */
     sellify_str_t language;           /* of the policy; empty: unknown */
 } sellify_detection_t;

@@ -101,6 +101,7 @@ input_member(sellify_json_writer_t *w, const sellify_decision_input_t *in)
     flag_member(w, "accepts_media", in->accepts_media);
     number_member(w, "misunderstandings", in->misunderstandings);
     number_member(w, "replies_last_hour", in->replies_last_hour);
+    flag_member(w, "known_languages_only", in->known_languages_only);
     text_member(w, "product_id", in->product_id);
     snprintf(seed, sizeof(seed), "%016" PRIx64, in->seed);
     name_member(w, "seed", seed);

@@ -49,6 +49,7 @@ decide(const char *text, sellify_decision_t *decision)
         .active_hours = 1,
         .quotas_available = 1,
         .media_quota_available = 1,
+        .known_languages_only = 1,
         .video_quota_available = 1 };
 
     assert_int_equal(
@@ -99,6 +100,40 @@ test_messages(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* In none of the policy's languages: silence and a human, in the pipeline. */
+static void
+test_foreign(void **state)
+{
+    static const char *const foreign[] = {
+        "Wie viel kostet die Tasche bitte",
+        "Ile kosztuje czarna torebka",
+        "\xd9\x83\xd9\x85 \xd8\xa7\xd9\x84\xd8\xb3\xd8\xb9\xd8\xb1",
+        "\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82",
+        "Naka def mbaa sa wa k\xc3\xabr jamm",
+    };
+    static const char *const ours[] = { "Lina", "Karim Benali", "taille 40",
+        "prod-001 ?", "ok", "Sac Lina noir taille unique" };
+    sellify_decision_t decision;
+
+    (void) state;
+    for (size_t i = 0; i < COUNT(foreign); i++) {
+        decide(foreign[i], &decision);
+        if (decision.rule != SELLIFY_RULE_NOT_UNDERSTOOD) {
+            print_error(
+                "%s: %s\n", foreign[i], sellify_rule_name(decision.rule));
+        }
+        assert_int_equal(decision.rule, SELLIFY_RULE_NOT_UNDERSTOOD);
+        assert_true(decision.not_understood);
+    }
+    for (size_t i = 0; i < COUNT(ours); i++) {
+        decide(ours[i], &decision);
+        if (decision.rule != SELLIFY_RULE_RESPOND_TEXT) {
+            print_error("%s: %s\n", ours[i], sellify_rule_name(decision.rule));
+        }
+        assert_int_equal(decision.rule, SELLIFY_RULE_RESPOND_TEXT);
+    }
+}
+
 /* Capitals change nothing. */
 static void
 test_capitals(void **state)
@@ -128,6 +163,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_capitals),
     };
 

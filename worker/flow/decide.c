@@ -98,6 +98,7 @@ read_input(flow_context_t *ctx, flow_case_t *c)
     c->input.paused = ctx->chat.paused_until > worker_seconds(w);
     c->input.opted_out = ctx->chat.opted_out;
     c->input.accepts_media = 1;
+    c->input.known_languages_only = 1;
     c->input.misunderstandings = ctx->chat.misunderstandings;
     c->input.product_id = sellify_str_of(ctx->chat.product_id);
     c->input.seed = ctx->job.seed;

@@ -37,7 +37,8 @@ static const field_t input_fields[] = { INPUT(message_type), INPUT(state),
     INPUT(media_quota_available), INPUT(video_quota_available),
     INPUT_U(next_window_s), INPUT_U(quota_pressure), INPUT(sentiment_given),
     INPUT(sentiment), INPUT(paused), INPUT(opted_out), INPUT(accepts_media),
-    INPUT_U(misunderstandings), INPUT_U(replies_last_hour) };
+    INPUT_U(misunderstandings), INPUT_U(replies_last_hour),
+    INPUT(known_languages_only) };
 
 static const field_t decision_fields[] = { DECISION(action), DECISION(rule),
     DECISION(event), DECISION(new_state), DECISION(trigger),
