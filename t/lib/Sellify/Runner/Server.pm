@@ -47,9 +47,7 @@ sub free_port {
 sub new {
     my ($class, %self) = @_;
     my $self = bless {%self, error_position => 0}, $class;
-    if ($^C) {    # perl -c runs no END that would remove a folder
-        $self->{root} //= File::Spec->tmpdir . '/none';
-    } elsif (!defined $self->{root}) {
+    if (!defined $self->{root}) {
         $self->{root} = File::Temp::tempdir('sellify-t-XXXXXX', TMPDIR => 1);
         $self->{own_root} = 1;
     }
