@@ -4,13 +4,17 @@
 NGX_SRC   ?= /usr/share/nginx/src
 NGX_BUILD := $(abspath $(BUILD))/nginx
 NGX_STATIC ?=
+comma     := ,
 
 MODULE    := $(BUILD)/ngx_http_sellify_module.so
 MODULE_SRC := config $(sort $(wildcard ngx_sellify_module/*.[ch] core/*.[ch]) core/defaults.c)
 MODULE_CC_OPT := $(OPT) -fPIC -fstack-protector-strong -Wformat \
     -Werror=format-security $(SANFLAGS) \
     $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
-MODULE_LD_OPT := -Wl,-z,relro -Wl,-z,now -fPIC $(SANFLAGS)
+# nodelete: nginx unloads its modules before leaks are reported, and a frame in
+# a library that is gone has no name.
+MODULE_LD_OPT := -Wl,-z,relro -Wl,-z,now -fPIC $(SANFLAGS) \
+    $(if $(SANITIZE),-Wl$(comma)-z$(comma)nodelete)
 
 # What Debian's own binary was configured with comes with nginx-dev; any other
 # tree gets the features that the module and its suites use.
@@ -25,7 +29,7 @@ module: $(MODULE) ## the nginx module (NGX_SRC=dir for another nginx)
 # Changes only when a source file comes or goes, which needs a new configure.
 $(NGX_BUILD)/sources: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(MODULE_SRC) $(NGX_SRC) $(CC) $(MODULE_CC_OPT)' > $@.new
+	@printf '%s\n' '$(MODULE_SRC) $(NGX_SRC) $(CC) $(MODULE_CC_OPT) $(MODULE_LD_OPT)' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
