@@ -149,6 +149,8 @@ test_names(void **state)
     assert_bad("");
     unsetenv("SELLIFY_TYPO");
     assert_good("");
+    setenv("SELLIFY_HWID_FILE", "/nonexistent", 1);
+    assert_bad("");
 }
 
 static void
@@ -183,7 +185,6 @@ test_values(void **state)
         "SELLIFY_INSTANCES=sh op!",
         "SELLIFY_POLICY_FILE=/nonexistent/policy.json",
         "SELLIFY_PRODUCTS_FILE=/tmp",
-        "SELLIFY_HWID_FILE=/nonexistent",
         "SELLIFY_WEBHOOK_TOKEN=short",
         "SELLIFY_WEBHOOK_TOKEN=with/slash",
         "SELLIFY_WEBHOOK_TOKEN_NEXT=longenough1",
