@@ -32,9 +32,6 @@ void store_close(store_t *store);
 #define STORE_WAL_FRAMES_MAX 16384
 void store_idle(store_t *store);
 
-/* Steps of more than that are logged and are faults: architecture.md, rule 5. */
-#define STORE_STEP_US 10000
-
 int store_setup(worker_t *w) SELLIFY_MUST_CHECK;
 void store_shutdown(worker_t *w);
 
