@@ -1,5 +1,6 @@
 /* Alerts over HTTP: list, acknowledge. */
 #include "alerts.h"
+#include "members.h"
 
 #include "audit.h"
 #include "conversations.h"
@@ -28,64 +29,27 @@ typedef struct {
 } alert_page_t;
 
 static void
-answer_failure(http_request_t *request)
-{
-    http_problem_retry(request, 503, 1, "the database is not ready");
-}
-
-static int
-is_personal(const http_request_t *request)
-{
-    return sellify_scope_allows(request->who.scopes, SELLIFY_SCOPE_PERSONAL);
-}
-
-static void
-time_member(sellify_json_writer_t *w, const char *name, int64_t at)
-{
-    char text[SELLIFY_RFC3339_MAX];
-
-    sellify_json_key(w, name);
-    if (at == 0) {
-        sellify_json_null(w);
-        return;
-    }
-    sellify_time_format(at * SELLIFY_SECOND, text);
-    sellify_json_cstring(w, text);
-}
-
-static void
-name_member(sellify_json_writer_t *w, const char *name, const char *value)
-{
-    sellify_json_key(w, name);
-    if (value[0] == '\0') {
-        sellify_json_null(w);
-    } else {
-        sellify_json_cstring(w, value);
-    }
-}
-
-static void
 write_alert(sellify_json_writer_t *w, const alert_view_t *v, int personal)
 {
     char id[32];
 
     snprintf(id, sizeof(id), "alr_%" PRId64, v->row.id);
     sellify_json_object(w);
-    name_member(w, "id", id);
-    name_member(w, "severity",
+    member_name(w, "id", id);
+    member_name(w, "severity",
         alerts_severity_name((alert_severity_t) v->row.severity));
-    name_member(w, "reason", v->row.reason);
-    name_member(w, "state", v->row.state);
-    name_member(w, "instance", v->instance);
-    name_member(w, "conversation_id", v->conversation);
+    member_name(w, "reason", v->row.reason);
+    member_name(w, "state", v->row.state);
+    member_name(w, "instance", v->instance);
+    member_name(w, "conversation_id", v->conversation);
     sellify_json_key(w, "occurrences");
     sellify_json_int(w, v->row.occurrences);
     sellify_json_key(w, "text");
     text_mask_write(w, v->text, personal);
-    time_member(w, "created_at", v->row.created_at);
-    time_member(w, "last_at", v->row.last_at);
-    time_member(w, "acknowledged_at", v->row.acked_at);
-    name_member(w, "acknowledged_by", v->row.acked_by);
+    member_time(w, "created_at", v->row.created_at);
+    member_time(w, "last_at", v->row.last_at);
+    member_time(w, "acknowledged_at", v->row.acked_at);
+    member_name(w, "acknowledged_by", v->row.acked_by);
     sellify_json_object_end(w);
 }
 
@@ -176,7 +140,7 @@ static void
 get_alerts(http_request_t *request)
 {
     http_list_t list;
-    alert_page_t page = { .personal = is_personal(request) };
+    alert_page_t page = { .personal = http_is_personal(request) };
 
     if (http_list_read(request, &list) != 0) {
         return;
@@ -186,7 +150,7 @@ get_alerts(http_request_t *request)
     if (collect(request, &list, &page) == STORE_OK) {
         http_reply_built(request, 200, write_page, &page);
     } else {
-        answer_failure(request);
+        http_not_ready(request);
     }
     for (int i = 0; i < page.count; i++) {
         store_release(&page.views[i].text);
@@ -271,7 +235,7 @@ post_ack(http_request_t *request)
 {
     worker_t *w = request->worker;
     alert_view_t v = { .text = { NULL, 0 } };
-    alert_one_t one = { &v, is_personal(request) };
+    alert_one_t one = { &v, http_is_personal(request) };
     int64_t id = parse_id(http_param(request, 0));
     store_result_t result =
         id == 0 ? STORE_NONE : alerts_store_get(w->store, id, &v.row, &v.text);
@@ -283,7 +247,7 @@ post_ack(http_request_t *request)
         result = acknowledge(request, &v);
     }
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
     } else if (result == STORE_NONE) {
         http_problem(request, 404, "there is no such alert", NULL);
     } else {

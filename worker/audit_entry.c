@@ -1,5 +1,6 @@
 /* The payload of an audit entry that the worker writes itself, as JSON. */
 #include "audit.h"
+#include "members.h"
 
 #include "../core/api.h"
 #include "memory.h"
@@ -11,23 +12,6 @@
 #include <stdlib.h>
 
 #define FIRST_SIZE 8192
-
-static void
-text_member(sellify_json_writer_t *w, const char *name, sellify_str_t value)
-{
-    sellify_json_key(w, name);
-    if (value.len == 0) {
-        sellify_json_null(w);
-    } else {
-        sellify_json_string(w, value);
-    }
-}
-
-static void
-name_member(sellify_json_writer_t *w, const char *name, const char *value)
-{
-    text_member(w, name, sellify_str_of(value));
-}
 
 static void
 raw_member(sellify_json_writer_t *w, const char *name, sellify_str_t json)
@@ -58,20 +42,6 @@ quotas_member(sellify_json_writer_t *w, const char *name,
     sellify_json_object_end(w);
 }
 
-static void
-flag_member(sellify_json_writer_t *w, const char *name, int value)
-{
-    sellify_json_key(w, name);
-    sellify_json_bool(w, value != 0);
-}
-
-static void
-number_member(sellify_json_writer_t *w, const char *name, int64_t value)
-{
-    sellify_json_key(w, name);
-    sellify_json_int(w, value);
-}
-
 /* Everything that the engine was asked, but for the message itself: with the
  * ruleset version it makes the decision again. */
 static void
@@ -85,35 +55,35 @@ input_member(sellify_json_writer_t *w, const sellify_decision_input_t *in)
         return;
     }
     sellify_json_object(w);
-    name_member(w, "message_type", sellify_message_type_name(in->message_type));
-    name_member(w, "state", sellify_state_name(in->state));
-    flag_member(w, "license_ok", in->license_ok);
-    flag_member(w, "is_active_hours", in->active_hours);
-    flag_member(w, "quotas_available", in->quotas_available);
-    flag_member(w, "media_quota_available", in->media_quota_available);
-    flag_member(w, "video_quota_available", in->video_quota_available);
-    number_member(w, "next_window_s", in->next_window_s);
-    number_member(w, "quota_pressure", in->quota_pressure);
-    flag_member(w, "sentiment_given", in->sentiment_given);
-    name_member(w, "sentiment_detected", sellify_trigger_name(in->sentiment));
-    flag_member(w, "paused", in->paused);
-    flag_member(w, "opted_out", in->opted_out);
-    flag_member(w, "accepts_media", in->accepts_media);
-    number_member(w, "misunderstandings", in->misunderstandings);
-    number_member(w, "replies_last_hour", in->replies_last_hour);
-    flag_member(w, "known_languages_only", in->known_languages_only);
-    text_member(w, "product_id", in->product_id);
+    member_name(w, "message_type", sellify_message_type_name(in->message_type));
+    member_name(w, "state", sellify_state_name(in->state));
+    member_flag(w, "license_ok", in->license_ok);
+    member_flag(w, "is_active_hours", in->active_hours);
+    member_flag(w, "quotas_available", in->quotas_available);
+    member_flag(w, "media_quota_available", in->media_quota_available);
+    member_flag(w, "video_quota_available", in->video_quota_available);
+    member_number(w, "next_window_s", in->next_window_s);
+    member_number(w, "quota_pressure", in->quota_pressure);
+    member_flag(w, "sentiment_given", in->sentiment_given);
+    member_name(w, "sentiment_detected", sellify_trigger_name(in->sentiment));
+    member_flag(w, "paused", in->paused);
+    member_flag(w, "opted_out", in->opted_out);
+    member_flag(w, "accepts_media", in->accepts_media);
+    member_number(w, "misunderstandings", in->misunderstandings);
+    member_number(w, "replies_last_hour", in->replies_last_hour);
+    member_flag(w, "known_languages_only", in->known_languages_only);
+    member_text(w, "product_id", in->product_id);
     snprintf(seed, sizeof(seed), "%016" PRIx64, in->seed);
-    name_member(w, "seed", seed);
+    member_name(w, "seed", seed);
     sellify_json_object_end(w);
 }
 
 static void
 decision_members(sellify_json_writer_t *w, const sellify_decision_t *d)
 {
-    name_member(w, "action", d ? sellify_action_name(d->action) : NULL);
-    name_member(w, "rule", d ? sellify_rule_name(d->rule) : NULL);
-    name_member(w, "trigger", d ? sellify_trigger_name(d->trigger) : NULL);
+    member_name(w, "action", d ? sellify_action_name(d->action) : NULL);
+    member_name(w, "rule", d ? sellify_rule_name(d->rule) : NULL);
+    member_name(w, "trigger", d ? sellify_trigger_name(d->trigger) : NULL);
     sellify_json_key(w, "decision");
     if (d == NULL) {
         sellify_json_null(w);
@@ -127,22 +97,22 @@ write_payload(
     sellify_json_writer_t *w, const audit_entry_t *e, uint64_t version)
 {
     sellify_json_object(w);
-    name_member(w, "kind", e->kind);
-    text_member(w, "id", e->id);
-    text_member(w, "actor", e->actor);
-    text_member(w, "instance", e->instance);
-    text_member(w, "conversation_id", e->conversation_id);
-    text_member(w, "incoming_message", e->incoming_message);
-    name_member(w, "state", e->state < 0 ? NULL : sellify_state_name(e->state));
-    name_member(w, "new_state",
+    member_name(w, "kind", e->kind);
+    member_text(w, "id", e->id);
+    member_text(w, "actor", e->actor);
+    member_text(w, "instance", e->instance);
+    member_text(w, "conversation_id", e->conversation_id);
+    member_text(w, "incoming_message", e->incoming_message);
+    member_name(w, "state", e->state < 0 ? NULL : sellify_state_name(e->state));
+    member_name(w, "new_state",
         e->new_state < 0 ? NULL : sellify_state_name(e->new_state));
     decision_members(w, e->decision);
     input_member(w, e->input);
-    text_member(w, "ai_prompt", e->ai_prompt);
-    text_member(w, "ai_response", e->ai_response);
-    text_member(w, "sent_message", e->sent_message);
-    name_member(w, "outcome", e->outcome);
-    text_member(w, "reason", e->reason);
+    member_text(w, "ai_prompt", e->ai_prompt);
+    member_text(w, "ai_response", e->ai_response);
+    member_text(w, "sent_message", e->sent_message);
+    member_name(w, "outcome", e->outcome);
+    member_text(w, "reason", e->reason);
     quotas_member(w, "quotas_before", e->quotas_before);
     quotas_member(w, "quotas_after", e->quotas_after);
     sellify_json_key(w, "ruleset_version");

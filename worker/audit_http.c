@@ -16,12 +16,6 @@
 #define ID_MAX 128
 #define TEXT_MAX 16384 /* characters of a prompt or an answer */
 
-static void
-answer_failure(http_request_t *request)
-{
-    http_problem_retry(request, 503, 1, "the database is not ready");
-}
-
 /* --- write --- */
 
 /* Names are those of the first Sellify API. */
@@ -233,7 +227,7 @@ append_body(http_request_t *request, const audit_body_t *body,
             "an entry with this id and another content exists", NULL);
         return -1;
     default:
-        answer_failure(request);
+        http_not_ready(request);
         return -1;
     }
 }
@@ -384,8 +378,7 @@ show(audit_view_t *v, int personal)
 static store_result_t
 load_view(http_request_t *request, int64_t seq, audit_view_t *v)
 {
-    int personal =
-        sellify_scope_allows(request->who.scopes, SELLIFY_SCOPE_PERSONAL);
+    int personal = http_is_personal(request);
     store_result_t result =
         audit_store_get(request->worker->store, seq, &v->row, &v->payload);
 
@@ -491,7 +484,7 @@ answer_page(http_request_t *request, const audit_search_t *search)
     if (result == STORE_OK) {
         http_reply_built(request, 200, write_page, &page);
     } else {
-        answer_failure(request);
+        http_not_ready(request);
     }
     for (int i = 0; i < page.count; i++) {
         free(page.views[i].shown);
@@ -520,7 +513,7 @@ get_audit(http_request_t *request)
     }
     if (audit_store_scan(w->store, list.before, search.conversation_hash,
             list.instance, SCAN_MAX, see_row, &search) == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     answer_page(request, &search);
@@ -579,7 +572,7 @@ get_one(http_request_t *request)
         result = STORE_NONE;
     }
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
     } else if (result == STORE_NONE) {
         http_problem(request, 404, "there is no such entry", NULL);
     } else {

@@ -1,5 +1,6 @@
 /* Conversations over HTTP: list, one with its messages. */
 #include "conversations.h"
+#include "members.h"
 
 #include "flow/pending.h"
 #include "http/list.h"
@@ -18,44 +19,7 @@ typedef struct {
     char instance[SELLIFY_INSTANCE_NAME_MAX + 1];
 } chat_view_t;
 
-static void
-answer_failure(http_request_t *request)
-{
-    http_problem_retry(request, 503, 1, "the database is not ready");
-}
-
-static int
-is_personal(const http_request_t *request)
-{
-    return sellify_scope_allows(request->who.scopes, SELLIFY_SCOPE_PERSONAL);
-}
-
 /* --- writing --- */
-
-static void
-time_member(sellify_json_writer_t *w, const char *name, int64_t at)
-{
-    char text[SELLIFY_RFC3339_MAX];
-
-    sellify_json_key(w, name);
-    if (at == 0) {
-        sellify_json_null(w);
-        return;
-    }
-    sellify_time_format(at * SELLIFY_SECOND, text);
-    sellify_json_cstring(w, text);
-}
-
-static void
-name_member(sellify_json_writer_t *w, const char *name, const char *value)
-{
-    sellify_json_key(w, name);
-    if (value[0] == '\0') {
-        sellify_json_null(w);
-    } else {
-        sellify_json_cstring(w, value);
-    }
-}
 
 /* "33612345678" of "33612345678@s.whatsapp.net"; null for a LID, which is no
  * phone number. */
@@ -84,24 +48,24 @@ write_members(sellify_json_writer_t *w, const chat_view_t *v, int personal)
 {
     const chat_row_t *row = &v->row;
 
-    name_member(w, "id", row->public_id);
-    name_member(w, "instance", v->instance);
+    member_name(w, "id", row->public_id);
+    member_name(w, "instance", v->instance);
     phone_member(w, v->person.jid, personal);
     sellify_json_key(w, "name");
     text_mask_write(w, v->person.name, personal);
-    name_member(w, "state", sellify_state_name((sellify_state_t) row->state));
+    member_name(w, "state", sellify_state_name((sellify_state_t) row->state));
     sellify_json_key(w, "opted_out");
     sellify_json_bool(w, row->opted_out);
-    time_member(w, "paused_until", row->paused_until);
-    name_member(w, "pause_reason", row->pause_reason);
+    member_time(w, "paused_until", row->paused_until);
+    member_name(w, "pause_reason", row->pause_reason);
     sellify_json_key(w, "misunderstandings");
     sellify_json_int(w, row->misunderstandings);
-    name_member(w, "product_id", row->product_id);
-    name_member(w, "language", row->language);
-    time_member(w, "created_at", row->created_at);
-    time_member(w, "last_in_at", row->last_in_at);
-    time_member(w, "last_out_at", row->last_out_at);
-    time_member(w, "last_alert_at", row->last_alert_at);
+    member_name(w, "product_id", row->product_id);
+    member_name(w, "language", row->language);
+    member_time(w, "created_at", row->created_at);
+    member_time(w, "last_in_at", row->last_in_at);
+    member_time(w, "last_out_at", row->last_out_at);
+    member_time(w, "last_alert_at", row->last_alert_at);
 }
 
 /* --- loading --- */
@@ -187,7 +151,7 @@ read_query(
     if (list->instance.len != 0) {
         result = instances_find(request->worker, list->instance, &instance);
         if (result == STORE_FAILED) {
-            answer_failure(request);
+            http_not_ready(request);
             return -1;
         }
         query->instance_id = result == STORE_OK ? instance.id : -1;
@@ -219,7 +183,7 @@ get_list(http_request_t *request)
 {
     http_list_t list;
     chat_query_t query;
-    chat_page_t page = { .personal = is_personal(request), .list = &list };
+    chat_page_t page = { .personal = http_is_personal(request), .list = &list };
     store_result_t result;
 
     if (http_list_read(request, &list) != 0 ||
@@ -235,7 +199,7 @@ get_list(http_request_t *request)
         result = complete_page(request, &page);
     }
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
     } else {
         http_reply_built(request, 200, write_page, &page);
     }
@@ -268,12 +232,12 @@ write_detail(sellify_json_writer_t *w, void *data)
         const chat_message_t *m = &d->messages[i];
 
         sellify_json_object(w);
-        time_member(w, "at", m->at);
-        name_member(w, "message_id", m->id_read);
+        member_time(w, "at", m->at);
+        member_name(w, "message_id", m->id_read);
         sellify_json_key(w, "from_me");
         sellify_json_bool(w, m->from_me);
-        name_member(w, "origin", m->origin);
-        name_member(w, "type", m->type);
+        member_name(w, "origin", m->origin);
+        member_name(w, "type", m->type);
         sellify_json_key(w, "text");
         text_mask_write(w, m->text, d->personal);
         sellify_json_object_end(w);
@@ -326,7 +290,7 @@ static void
 get_one(http_request_t *request)
 {
     http_list_t list;
-    chat_detail_t detail = { .personal = is_personal(request) };
+    chat_detail_t detail = { .personal = http_is_personal(request) };
     store_result_t result;
 
     if (http_list_read(request, &list) != 0) {
@@ -342,7 +306,7 @@ get_one(http_request_t *request)
             detail.pending, PENDING_MAX, &detail.pending_count);
     }
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
     } else if (result == STORE_NONE) {
         http_problem(request, 404, "there is no such conversation", NULL);
     } else {

@@ -1,5 +1,6 @@
 /* API keys over HTTP: list, make, revoke. */
 #include "keys.h"
+#include "members.h"
 
 #include "../core/api.h"
 #include "../core/clock.h"
@@ -17,12 +18,6 @@ static const uint32_t scope_bits[] = { SELLIFY_SCOPE_READ,
     SELLIFY_SCOPE_PERSONAL, SELLIFY_SCOPE_DECIDE, SELLIFY_SCOPE_SEND,
     SELLIFY_SCOPE_WEBHOOK, SELLIFY_SCOPE_ADMIN };
 
-static void
-answer_failure(http_request_t *request)
-{
-    http_problem_retry(request, 503, 1, "the database is not ready");
-}
-
 /* A key that is limited to instances must not make one that is not. */
 static int
 may_manage(http_request_t *request)
@@ -36,20 +31,6 @@ may_manage(http_request_t *request)
 }
 
 /* --- writing --- */
-
-static void
-write_time(sellify_json_writer_t *w, const char *name, int64_t at)
-{
-    char text[SELLIFY_RFC3339_MAX];
-
-    sellify_json_key(w, name);
-    if (at == 0) {
-        sellify_json_null(w);
-        return;
-    }
-    sellify_time_format(at * SELLIFY_SECOND, text);
-    sellify_json_cstring(w, text);
-}
 
 static void
 write_scopes(sellify_json_writer_t *w, uint32_t scopes)
@@ -93,10 +74,10 @@ write_key(sellify_json_writer_t *w, const key_row_t *row, const char *text)
     sellify_json_cstring(w, row->name);
     write_scopes(w, row->scopes);
     write_instances(w, row->instances);
-    write_time(w, "created_at", row->created_at);
-    write_time(w, "expires_at", row->expires_at);
-    write_time(w, "last_used_at", row->last_used_at);
-    write_time(w, "revoked_at", row->revoked_at);
+    member_time(w, "created_at", row->created_at);
+    member_time(w, "expires_at", row->expires_at);
+    member_time(w, "last_used_at", row->last_used_at);
+    member_time(w, "revoked_at", row->revoked_at);
     sellify_json_object_end(w);
 }
 
@@ -138,7 +119,7 @@ get_keys(http_request_t *request)
         return;
     }
     if (keys_store_count_live(w->store, 0, &live) != STORE_OK) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     list.rows = http_alloc(request, (live + 1) * sizeof(*list.rows));
@@ -148,7 +129,7 @@ get_keys(http_request_t *request)
         }
     }
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     http_reply_built(request, 200, write_list, &list);
@@ -360,7 +341,7 @@ post_keys(http_request_t *request)
         return;
     }
     if (keys_store_count_live(request->worker->store, 0, &live) != STORE_OK) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     if (live >= SELLIFY_STATE_KEYS) {
@@ -368,7 +349,7 @@ post_keys(http_request_t *request)
         return;
     }
     if (make(request, &m->row, made.text) == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
     } else {
         http_reply_header(request, "Cache-Control", "no-store");
         http_reply_built(request, 201, write_made, &made);
@@ -401,7 +382,7 @@ delete_key(http_request_t *request)
         publisher_touch(w, PUBLISH_KEYS);
     }
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     http_reply_empty(request, 204);

@@ -41,11 +41,11 @@ get_config(http_request_t *request)
     char *masked = NULL;
 
     if (policy_documents(request->worker, &documents) != STORE_OK) {
-        http_problem_retry(request, 503, 1, "the database is not ready");
+        http_not_ready(request);
         return;
     }
     view.policy = documents.policy;
-    if (!sellify_scope_allows(request->who.scopes, SELLIFY_SCOPE_PERSONAL)) {
+    if (!http_is_personal(request)) {
         view.policy = policy_seed_masked(documents.policy, &masked);
     }
     snprintf(etag, sizeof(etag), "\"%" PRId64 "\"", documents.version);

@@ -7,12 +7,6 @@
 #include <string.h>
 
 /* Answers that do not come from the quotas themselves. */
-static void
-answer_failure(http_request_t *request)
-{
-    http_problem_retry(request, 503, 1, "the database is not ready");
-}
-
 /* 0, or -1 after having answered. */
 static int
 check_instance(http_request_t *request, sellify_str_t name,
@@ -21,7 +15,7 @@ check_instance(http_request_t *request, sellify_str_t name,
     sellify_faults_t faults = { .count = 0 };
 
     if (result == STORE_FAILED) {
-        answer_failure(request);
+        http_not_ready(request);
         return -1;
     }
     if (result == STORE_NONE) {
@@ -107,7 +101,7 @@ view_instance(
     if (quotas_read(request->worker, instance, &counters, &limits) !=
             QUOTA_OK ||
         quotas_snapshot(request->worker, instance, &view->state) != STORE_OK) {
-        answer_failure(request);
+        http_not_ready(request);
         return -1;
     }
     return 0;
@@ -206,7 +200,7 @@ post_reserve(http_request_t *request)
         answer_exhausted(request, out.retry_at);
         return;
     default:
-        answer_failure(request);
+        http_not_ready(request);
     }
 }
 
@@ -256,7 +250,7 @@ post_release(http_request_t *request)
             "the reservation is settled, given back or expired", NULL);
         return;
     default:
-        answer_failure(request);
+        http_not_ready(request);
     }
 }
 
@@ -296,7 +290,7 @@ post_record(http_request_t *request)
     }
     if (quotas_record(request->worker, &instance, body.kind,
             body.reservation_id) != QUOTA_OK) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     http_reply_empty(request, 200);
@@ -374,7 +368,7 @@ reset(http_request_t *request, int weekly)
                      sellify_str_of(request->who.key_id)) != QUOTA_OK;
     }
     if (failed) {
-        answer_failure(request);
+        http_not_ready(request);
         return;
     }
     sellify_time_format(worker_now(request->worker), answer.at);

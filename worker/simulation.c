@@ -219,7 +219,7 @@ simulation_post(http_request_t *r)
         order.rate != SIMULATION_NO_RATE ? order.rate : w->clock.rate);
     turn_effect(w->turn, simulation_changed, change);
     if (simulation_save(w, &change->clock) != STORE_OK) {
-        http_problem_retry(r, 503, 1, "the database is not ready");
+        http_not_ready(r);
         return;
     }
     simulation_answer(r, &change->clock, target);

@@ -1,5 +1,6 @@
 /* What runs, what is wrong, and what to do about it. */
 #include "status.h"
+#include "members.h"
 
 #include "../core/version.h"
 #include "alerts.h"
@@ -116,44 +117,16 @@ text_member(sellify_json_writer_t *w, const char *name, const char *value)
 }
 
 static void
-time_member(sellify_json_writer_t *w, const char *name, int64_t at)
-{
-    char text[SELLIFY_RFC3339_MAX];
-
-    sellify_json_key(w, name);
-    if (at == 0) {
-        sellify_json_null(w);
-        return;
-    }
-    sellify_time_format(at * SELLIFY_SECOND, text);
-    sellify_json_cstring(w, text);
-}
-
-static void
-flag_member(sellify_json_writer_t *w, const char *name, int value)
-{
-    sellify_json_key(w, name);
-    sellify_json_bool(w, value != 0);
-}
-
-static void
-number_member(sellify_json_writer_t *w, const char *name, int64_t value)
-{
-    sellify_json_key(w, name);
-    sellify_json_int(w, value);
-}
-
-static void
 write_instance(
     sellify_json_writer_t *w, const sellify_state_instance_t *i, int64_t now)
 {
     sellify_json_object(w);
     text_member(w, "name", i->name);
-    flag_member(w, "automated", (int) i->automated);
-    flag_member(w, "connection_lost", (int) i->breaker_open);
-    number_member(w, "messages_today",
+    member_flag(w, "automated", (int) i->automated);
+    member_flag(w, "connection_lost", (int) i->breaker_open);
+    member_number(w, "messages_today",
         sellify_quota_used(&i->counters, SELLIFY_QUOTA_DAY, now));
-    number_member(w, "messages_left_today",
+    member_number(w, "messages_left_today",
         sellify_quota_remaining(
             &i->counters, &i->limits, SELLIFY_QUOTA_DAY, now));
     sellify_json_object_end(w);
@@ -190,20 +163,20 @@ write_status(sellify_json_writer_t *w, void *data)
     sellify_json_object(w);
     text_member(w, "service", "sellify-worker");
     text_member(w, "version", SELLIFY_VERSION);
-    time_member(w, "now", worker_seconds(worker));
-    number_member(w, "clock_rate", worker->clock.rate);
+    member_time(w, "now", worker_seconds(worker));
+    member_number(w, "clock_rate", worker->clock.rate);
     text_member(w, "whatsapp_driver", worker->settings.whatsapp_driver);
     text_member(w, "license", sellify_license_name(license));
-    time_member(w, "license_expires_at", expires_at);
-    number_member(w, "ruleset_version",
+    member_time(w, "license_expires_at", expires_at);
+    member_number(w, "ruleset_version",
         (int64_t) sellify_ruleset_version(policy_ruleset(worker)));
-    number_member(w, "products",
+    member_number(w, "products",
         (int64_t) sellify_ruleset_product_count(policy_ruleset(worker)));
-    flag_member(
+    member_flag(
         w, "automation_enabled", policy_now(worker)->automation_enabled);
-    flag_member(w, "is_active_hours", policy_is_active(worker));
-    time_member(w, "next_active", policy_next_active(worker));
-    flag_member(w, "draining", worker->draining);
+    member_flag(w, "is_active_hours", policy_is_active(worker));
+    member_time(w, "next_active", policy_next_active(worker));
+    member_flag(w, "draining", worker->draining);
     write_lists(w, s);
     sellify_json_object_end(w);
 }
@@ -216,7 +189,7 @@ get_status(http_request_t *request)
     status.instances =
         http_alloc(request, SHOWN_INSTANCES * sizeof(*status.instances));
     if (collect_instances(&status) != 0 || collect_alerts(&status) != 0) {
-        http_problem_retry(request, 503, 1, "the database is not ready");
+        http_not_ready(request);
         return;
     }
     find_problems(&status);

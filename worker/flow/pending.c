@@ -1,5 +1,6 @@
 /* What is under way in a chat. */
 #include "pending.h"
+#include "../members.h"
 
 #include "internal.h"
 
@@ -44,17 +45,6 @@ flow_pending(worker_t *w, int64_t conversation_id, flow_pending_t *out, int max,
 }
 
 static void
-text_member(sellify_json_writer_t *j, const char *name, const char *value)
-{
-    sellify_json_key(j, name);
-    if (value == NULL || value[0] == '\0') {
-        sellify_json_null(j);
-    } else {
-        sellify_json_cstring(j, value);
-    }
-}
-
-static void
 time_member(sellify_json_writer_t *j, const char *name, int64_t when)
 {
     char text[SELLIFY_RFC3339_MAX] = "";
@@ -62,7 +52,7 @@ time_member(sellify_json_writer_t *j, const char *name, int64_t when)
     if (when != 0) {
         sellify_time_format(when, text);
     }
-    text_member(j, name, text);
+    member_name(j, name, text);
 }
 
 void
@@ -71,10 +61,10 @@ flow_pending_write(sellify_json_writer_t *j, const flow_pending_t *p)
     sellify_json_object(j);
     sellify_json_key(j, "job");
     sellify_json_int(j, p->job.id);
-    text_member(j, "step", flow_step_name(p->job.step));
-    text_member(j, "reason", p->job.reason);
-    text_member(j, "rule", p->rule);
-    text_member(j, "action", p->action);
+    member_name(j, "step", flow_step_name(p->job.step));
+    member_name(j, "reason", p->job.reason);
+    member_name(j, "rule", p->rule);
+    member_name(j, "action", p->action);
     time_member(j, "received_at", p->job.first_at);
     time_member(j, "due_at", p->job.due_at);
     sellify_json_object_end(j);

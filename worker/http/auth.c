@@ -123,3 +123,9 @@ http_authorize(http_exchange_t *x)
     http_problem(&x->request, 403, detail, NULL);
     return -1;
 }
+
+int
+http_is_personal(const http_request_t *request)
+{
+    return sellify_scope_allows(request->who.scopes, SELLIFY_SCOPE_PERSONAL);
+}

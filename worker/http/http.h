@@ -88,11 +88,16 @@ void http_problem(http_request_t *request, int status, const char *detail,
     const sellify_faults_t *faults);
 void http_problem_retry(http_request_t *request, int status,
     uint32_t retry_after_s, const char *detail);
+/* 503: the store failed; the step is rolled back. */
+void http_not_ready(http_request_t *request);
 
 /* Builds a JSON body of any size: calls `write` once to measure when the first
  * buffer (8 KiB) was too small, and replies. */
 void http_reply_built(http_request_t *request, int status,
     void (*write)(sellify_json_writer_t *w, void *data), void *data);
+
+/* May who asks see texts, names and phone numbers unmasked? */
+int http_is_personal(const http_request_t *request);
 
 /* Asynchronous answers: hold in the handler, then, in a later turn and inside a
  * step, reply. A client that went away is noticed: replies become no-ops. */

@@ -135,7 +135,7 @@ http_idempotency_begin(http_exchange_t *x)
     } else if (result == STORE_OK) {
         http_answer_again(x, &stored);
     } else if (result == STORE_FAILED) {
-        http_problem_retry(&x->request, 503, 1, "the database is not ready");
+        http_not_ready(&x->request);
     }
     store_release(&stored.answer);
     if (x->replied) {

@@ -138,3 +138,9 @@ http_problem_retry(http_request_t *request, int status, uint32_t retry_after_s,
     http_reply_header(request, "Retry-After", text);
     http_problem(request, status, detail, NULL);
 }
+
+void
+http_not_ready(http_request_t *request)
+{
+    http_problem_retry(request, 503, 1, "the database is not ready");
+}
